@@ -16,8 +16,8 @@ fn folders_and_files_that_give_no_corpus() {
         &["no window of `poly-2bar` in 2 MIDI files", "1 not_midi", "a note that is not a drum"],
     );
     dir.corpus();
-    dir.fails("corpus build midi -o corpus", &["corpus exists already", "nothing was changed"]);
-    dir.fails("corpus build midi -o x --heldout 1.5", &["held-out share is 1.5"]);
+    dir.fails("corpus build midi -o corpus", &["corpus already exists", "nothing was changed"]);
+    dir.fails("corpus build midi -o x --heldout 1.5", &["held-out fraction is 1.5"]);
     assert_eq!(names(&dir.path("")), ["bad", "corpus", "empty", "midi"]);
 }
 

@@ -77,7 +77,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     dir.ok("generate --model run/model --style 0 -n 1 -o unchecked");
     let unchecked = sidecar(&dir, "unchecked/style-0-seed0-000.json");
     assert!(unchecked["copy"].is_null());
-    assert!(unchecked["warnings"][0].as_str().unwrap().contains("were not looked for"));
+    assert!(unchecked["warnings"][0].as_str().unwrap().contains("were not searched for"));
     let made = dir.json("copy-index --model run/model --corpus corpus");
     assert_eq!(made["n_files"], 18);
     dir.write("run/model/copy.index", &dir.read("run/model/copy.index")[..999]);
@@ -224,7 +224,11 @@ fn attributes_are_learnt_listed_and_turned() {
 
     let wrong = dir.run(&format!("{generate} --attribute loud:1 -o x"));
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.stderr.contains("no attribute `loud`; there are density"), "{}", wrong.stderr);
+    assert!(
+        wrong.stderr.contains("unknown attribute `loud`; known are density"),
+        "{}",
+        wrong.stderr
+    );
     std::fs::remove_file(dir.path("run/model/attributes.json")).unwrap();
     dir.fails(&format!("{generate} --attribute density:1 -o x"), &["attribute learn"]);
     let learnt = dir.json("attribute learn --model run/model");
@@ -264,7 +268,7 @@ fn any_midi_will_do_for_a_tune() {
     assert_eq!(tune["options"]["instruments"], serde_json::json!([1]));
     dir.fails(
         &format!("reconstruct {TUNE} --track 7 --model run/model -o out"),
-        &["no instrument 7 in it", "instrument 0 (melody)", "instrument 1"],
+        &["no instrument 7", "instrument 0 (melody)", "instrument 1"],
     );
     // From standard input, too.
     let mut command = dir.command("reconstruct - --model run/model -o stdin --quiet");

@@ -29,7 +29,7 @@ fn a_killed_build_goes_on_to_the_same_bytes() {
     for kill in 0.. {
         let mut command = dir.command(&format!("{build} killed"));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Moments by the golden ratio: spread evenly, and never the same.
+        // Moments by the golden ratio: evenly spaced, and never the same.
         let share = (f64::from(kill) * 0.618_033_988_749_895).fract();
         std::thread::sleep(whole.mul_f64(share * 0.9));
         let is_over = child.try_wait().unwrap().is_some();
@@ -66,13 +66,13 @@ fn a_report_says_what_is_there_and_what_is_not() {
     dir.ok("corpus build midi -o corpus --labels styles.csv --label-column style");
     let report = dir.ok("corpus report corpus");
     for part in [
-        "28 MIDI files, 27 gave windows",
+        "28 MIDI files, 27 with windows",
         "3 of 28 files have a label, of 2 labels",
         "1                       not_midi  page.mid",
         "solemn  2",
         "notes by octave",
-        "windows by notes a bar",
-        "files by quarter notes a minute",
+        "windows by notes per bar",
+        "files by quarter notes per minute",
         "4/4  27",
     ] {
         assert!(report.contains(part), "no `{part}` in\n{report}");

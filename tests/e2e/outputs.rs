@@ -90,7 +90,7 @@ fn what_others_wrote_is_overwritten_only_when_forced() {
     dir.write("project/config.json", b"{\"name\": \"a web page\"}");
     dir.fails(
         "train --corpus corpus -o project --steps 1",
-        &["project/config.json exists already"],
+        &["project/config.json already exists"],
     );
     assert_eq!(dir.read("project/config.json"), b"{\"name\": \"a web page\"}");
 }

@@ -109,6 +109,29 @@ fn pieces_have_the_form_of_real_ones_unless_smoothness_is_asked_for() {
 }
 
 #[test]
+fn a_window_alone_is_chosen_among_its_draws() {
+    let dir = TestDir::new();
+    dir.model();
+    let line = "generate --model run/model --style 0 -n 12 --seed 4";
+    let membership = |written: &Value| -> f64 {
+        let pieces = written["pieces"].as_array().unwrap();
+        pieces.iter().map(|piece| piece["membership"].as_f64().unwrap()).sum::<f64>() / 12.0
+    };
+    let (chosen, first) = (
+        dir.json(&format!("{line} -o chosen")),
+        dir.json(&format!("{line} --candidates 1 -o first")),
+    );
+    assert!(membership(&chosen) >= membership(&first), "{chosen} {first}");
+    let options = |folder: &str| {
+        sidecar(&dir, &format!("{folder}/style-0-seed4-000.json"))["options"]["candidates"].clone()
+    };
+    assert_eq!((options("chosen"), options("first")), (8.into(), Value::Null));
+    dir.ok(&format!("{line} -o again --threads 1"));
+    let file = "style-0-seed4-003.mid";
+    assert_eq!(dir.read(&format!("chosen/{file}")), dir.read(&format!("again/{file}")));
+}
+
+#[test]
 fn without_a_style_each_piece_is_of_one_drawn() {
     let dir = TestDir::new();
     dir.model();
@@ -234,10 +257,7 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     let beat = music(&dir, &format!("again/{file}")).with_notes(|note| note.is_drum);
     // From the second bar on: what is played early at the beginning lies before it.
     assert_eq!(bars(&beat, 1, 2), bars(&beat, 9, 2));
-    dir.fails(
-        &format!("{line} --drums run/model -o x"),
-        &["`poly-2bar`", "takes a model of drums"],
-    );
+    dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "a model of drums"]);
 }
 
 #[test]
@@ -261,6 +281,11 @@ fn pieces_are_arranged_as_asked_for() {
     let with_intro = music(&dir, &format!("arranged/{file}.mid"));
     assert!((with_intro.total_time - 20.0).abs() < 1e-6, "{}", with_intro.total_time);
     assert_eq!(bars(&with_intro, 2, 8), bars(&even, 0, 8));
+    // Five windows, each with a latent and a key.
+    let of = sidecar(&dir, &format!("arranged/{file}.json"));
+    assert_eq!(of["z"].as_array().unwrap().len(), 5);
+    assert_eq!(of["options"]["keys"].as_array().unwrap().len(), 5);
+    assert_eq!(of["options"]["composed"], "ABCD");
     let opening = bars(&even, 0, 2);
     let intro = bars(&with_intro, 0, 2);
     assert!(!intro.is_empty() && intro.iter().all(|note| opening.contains(note)), "{written}");
@@ -272,7 +297,7 @@ fn pieces_are_arranged_as_asked_for() {
     assert_eq!(score.matches("<score-part ").count(), with_intro.instruments().len());
     let n_bars = score.matches("<measure ").count() / with_intro.instruments().len();
     assert_eq!(n_bars, 10);
-    dir.fails(&format!("{line} --intro 3 -o x"), &["--intro 3", "2 bars each"]);
+    dir.fails(&format!("{line} --intro 3 -o x"), &["an introduction of 3 bars", "2 bars each"]);
     for (wrong, why) in [("keys=piano", "Acoustic Grand Piano (0)"), ("lute=3", "is not a family")]
     {
         let run = dir.run(&format!("{line} --instruments {wrong} -o x"));
@@ -304,8 +329,15 @@ fn whole_pieces_are_measured_next_to_real_ones() {
         .iter()
         .map(|baseline| baseline["name"].as_str().unwrap())
         .collect();
-    assert_eq!(beside, ["without choosing", "smoothness alone", "real"]);
-    for key in ["pieces.succession.two", "pieces.8.tonic", "pieces.8.milliseconds"] {
+    let expected = ["without choosing", "smoothness alone", "unrelated windows", "real"];
+    assert_eq!(beside, expected);
+    for key in [
+        "pieces.succession.two",
+        "pieces.8.structure.long",
+        "pieces.8.membership",
+        "pieces.8.tonic",
+        "pieces.8.milliseconds",
+    ] {
         figure(key);
     }
     assert!(dir.path("eval/eval.html").exists());

@@ -30,6 +30,8 @@ fn midi_in_new_music_of_a_style_out() {
     let total: f64 = shares.map(|style| style["share"].as_f64().unwrap()).sum();
     assert!((total - 1.0).abs() < 1e-9);
     assert!((list["reencoding"]["chance"].as_f64().unwrap() - 1.0 / n_styles as f64).abs() < 1e-9);
+    assert_eq!(list["reencoding"]["n_candidates"], 1);
+    assert_eq!(list["chosen"]["n_candidates"], 8);
 
     dir.ok("generate --model run/model --style 0 -n 4 --seed 7 -o out");
     let expected: Vec<String> = (0..4)

@@ -51,7 +51,7 @@ fn a_killed_run_goes_on_to_the_same_digits() {
         checkpoints.iter().filter_map(|name| name.strip_prefix("step-")?.parse::<u64>().ok());
     let n_steps = last.max().unwrap() + 3;
     let options = format!("{options} --steps {n_steps}");
-    dir.fails(&format!("train {options} -o killed"), &["go on with `--resume`"]);
+    dir.fails(&format!("train {options} -o killed"), &["continue it with `--resume`"]);
     dir.ok(&format!("train {options} -o killed --resume"));
     dir.ok(&format!("train {options} -o unbroken"));
     assert_eq!(losses(&dir, "killed"), losses(&dir, "unbroken"));
@@ -139,7 +139,7 @@ fn interrupt(signal: &str) {
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{signal}: {stderr}");
-    assert!(stderr.contains("go on with `--resume`"), "{stderr}");
+    assert!(stderr.contains("continue with `--resume`"), "{stderr}");
     assert!(dir.path("run/model/weights.safetensors").exists());
     let n_steps = || losses(&dir, "run").iter().filter(|line| line.contains("beta")).count();
     let done = n_steps();

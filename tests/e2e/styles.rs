@@ -132,7 +132,7 @@ fn styles_are_renamed_merged_split_and_hidden_for_good() {
     assert_eq!(listed(""), ["style-0", "style-1"]);
 
     dir.fails("style rename 0 7 --model run/model", &["`7` can't be a style's name"]);
-    dir.fails("style rename 0 style-1 --model run/model", &["there is a style `style-1` already"]);
+    dir.fails("style rename 0 style-1 --model run/model", &["a style `style-1` already exists"]);
     dir.fails("style merge 0 style-0 --model run/model", &["two or more"]);
     dir.fails("style remove 0 --model run/model", &["was discovered", "hide"]);
     dir.fails("style rename x y --model run/model", &["no style `x`", "style-0, style-1"]);
@@ -165,7 +165,7 @@ fn a_style_of_a_few_pieces_can_be_used_handed_on_and_removed() {
 
     dir.ok("style export mine -o mine.json --model run/model");
     dir.ok("style export 0 -o zero.json --model run/model");
-    dir.fails("style import mine.json --model run/model", &["there is a style `mine` already"]);
+    dir.fails("style import mine.json --model run/model", &["a style `mine` already exists"]);
     dir.ok("style rename mine yours --model run/model");
     assert_eq!(names(&dir.path("run/model/styles")), ["yours.style.json"]);
     dir.ok("style import mine.json --model run/model --styles kept");

@@ -44,7 +44,7 @@ fn a_model_goes_on_with_other_music() {
     assert_eq!(tuned["training"]["config"]["schedule_start"], trained);
     let card = String::from_utf8(dir.read("tuned/model/README.md")).unwrap();
     let hash = from["hash"].as_str().unwrap();
-    assert!(card.contains(&format!("It began with the weights of model {hash}")), "{card}");
+    assert!(card.contains(&format!("Training started from the weights of model {hash}")), "{card}");
     assert!(source["training"]["from"].is_null());
     assert_eq!(names(&dir.path("tuned/checkpoints")), ["best", "step-00000005"]);
 
@@ -58,7 +58,7 @@ fn a_model_goes_on_with_other_music() {
     // It can be resumed only with the same initial model.
     dir.fails(
         "train --corpus corpus2 -o tuned --steps 7 --seed 3 --resume",
-        &["the run in tuned began with the model run/model", "not with fresh weights"],
+        &["the run in tuned started from the model run/model", "not from fresh weights"],
     );
     dir.ok("train --corpus corpus2 --from run/model -o tuned --steps 7 --seed 3 --resume");
     assert_eq!(metrics(&dir, "tuned", "step").len(), 7);
@@ -70,11 +70,11 @@ fn a_model_goes_on_only_where_it_fits() {
     dir.model();
     dir.fails(
         "train --corpus corpus --from run/model --preset poly_2bar_compact -o new --steps 1",
-        &["run/model can't go on as preset `poly_2bar_compact`", "its `encoder_size` is"],
+        &["run/model can't be trained with preset `poly_2bar_compact`", "its `encoder_size` is"],
     );
     dir.fails(
         "train --corpus corpus --from run/model --preset cat-drums_2bar_tiny -o new --steps 1",
-        &["it is of `poly-2bar`, the preset of `drums-2bar`"],
+        &["its kind is `poly-2bar`, that of the preset `drums-2bar`"],
     );
     dir.fails(
         "train --corpus corpus --from run -o new --steps 1",
@@ -85,7 +85,7 @@ fn a_model_goes_on_only_where_it_fits() {
     dir.write("alone/model/weights.safetensors", &dir.read("run/model/weights.safetensors"));
     dir.fails(
         "train --corpus corpus --from alone/model -o alone --steps 1",
-        &["alone/model is where this run would write its model; give another run folder"],
+        &["this run would overwrite alone/model, the model it starts from; give another run folder"],
     );
     dir.write("alone/model/weights.safetensors", b"no weights");
     dir.fails("train --corpus corpus --from alone/model -o new --steps 1", &["can't be used"]);

@@ -43,10 +43,10 @@ fn no_note_of_a_tune_is_left_out_without_a_word() {
         dir.write(&format!("{name}.mid"), &bytes(music));
     }
     let left = "12 notes in bars 3 to 6 left out: windows have bars of four quarters, and these \
-                are of 3/4";
+                are in 3/4";
     for (name, used, all, said) in [
-        ("upbeat", 33, 33, "bar 1 is an upbeat of 1 quarter note: rest comes before it"),
-        ("short", 34, 34, "bar 5 is of 2/4: rest after it fills a bar of four quarters"),
+        ("upbeat", 33, 33, "bar 1 is an upbeat of 1 quarter note: a rest was added before it"),
+        ("short", 34, 34, "bar 5 is in 2/4: a rest was added to make four quarters"),
         ("section", 16, 28, left),
     ] {
         let count =

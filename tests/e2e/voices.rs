@@ -53,7 +53,7 @@ fn a_tune_keeps_its_voices_its_meter_and_its_key() {
     dir.write("waltz.mid", &write(&waltz(8), &WriteOptions::default()).unwrap());
     let run = dir.run("reconstruct waltz.mid --model run/model -o out");
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let said = "8 notes left out: windows hold everything but drums";
+    let said = "8 notes left out: windows contain everything except drums";
     assert!(run.stderr.contains(said) && run.stderr.contains("72 of 80 notes"), "{}", run.stderr);
     let of = sidecar(&dir, "out/waltz-reconstruction.json");
     assert!(of["warnings"].to_string().contains(said), "{of}");
@@ -150,7 +150,7 @@ fn a_corpus_says_what_became_of_every_note() {
     assert_eq!((&notes["n_notes"], &notes["n_in_windows"]), (&108.into(), &108.into()));
     assert_eq!(notes["assumed"], serde_json::json!({ "common_time": 1 }));
     let text = dir.ok("corpus report corpus");
-    assert!(text.contains("100.0 % of 108 notes stand in windows"), "{text}");
+    assert!(text.contains("100.0 % of 108 notes are in windows"), "{text}");
     // Drums with their timing are a kind of their own.
     let report = dir.json("corpus build midi -o drums --kind drums-2bar-groove --heldout 0");
     assert_eq!(report["notes"]["n_in_windows"], 12);

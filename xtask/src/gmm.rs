@@ -14,19 +14,19 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What comparing mixtures needs.
+/// Inputs for comparing mixtures.
 #[derive(Debug, Args)]
 pub(crate) struct Peer {
-    /// Folder of the problems that `gmm_problems.py` writes
+    /// Folder with the problems written by `gmm_problems.py`
     #[arg(long, value_name = "DIR")]
     problems: PathBuf,
-    /// A Python interpreter that has scikit-learn
+    /// A Python interpreter with scikit-learn
     #[arg(long, default_value = "python3")]
     python: PathBuf,
-    /// Problems wanted, by their letter [default: all]
+    /// Problems to run, by letter [default: all]
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Latents that `controlgen encode` wrote, for the default fits [default: `latents_X.npy` of
+    /// Latents written by `controlgen encode`, for the default fits [default: `latents_X.npy` of
     /// the problems, or random numbers of the same shape]
     #[arg(long, value_name = "FILE.parquet")]
     latents: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub(crate) struct Peer {
     /// Use this build of the example `optima` [default: build it]
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// Write the rows as JSON too
+    /// Also write the rows as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

@@ -2,14 +2,18 @@
 
 mod bench_all;
 mod bench_corpus;
+mod bench_note_lists;
 mod bench_studio;
 mod bench_train;
 mod check;
+mod control;
+mod dmelodies;
 mod e2e;
 mod eval;
 mod gmm;
 mod model;
 mod parity_notes;
+mod plugin;
 mod process;
 mod regress;
 mod tidy;
@@ -32,7 +36,7 @@ struct Cli {
 enum Task {
     /// Run the pipeline from MIDI to styles to new music
     Train(train::TrainArgs),
-    /// Make a model of the program again, from its data sets
+    /// Rebuild a model of the program from its data sets
     Model(model::ModelArgs),
     /// Download, verify and unpack public data sets and published models
     #[command(disable_help_flag = true)]
@@ -42,10 +46,18 @@ enum Task {
     FetchLakh(FetchArgs),
     /// Evaluate a model: `controlgen eval`, built first
     Eval(eval::EvalArgs),
+    /// Evaluate the program's models on seven sets of labels: `controlgen eval labels`, corpora
+    /// built first
+    Control(control::ControlArgs),
+    /// Train a small model on melodies of nine known factors, and measure how its latents and
+    /// styles stand to these
+    Dmelodies(dmelodies::DMelodiesArgs),
     /// Run the whole pipeline on music in known styles: find them, generate them, add one more
     E2e(e2e::E2eArgs),
     /// Compare a small pinned run with the committed baseline, `tests/baseline.json`
     Regress(regress::RegressArgs),
+    /// Build the CLAP plug-in for DAWs, and put it where they look for it
+    Plugin(plugin::PluginArgs),
     /// Compare our speed with that of the field's standard tools
     #[command(subcommand)]
     Bench(Bench),
@@ -59,8 +71,8 @@ enum Task {
     CheckCluster,
 }
 
-/// Arguments of the package `fetch`, which is built when it is first asked for: TLS and archives
-/// take minutes to compile.
+/// Arguments of the package `fetch`, which is built when it is first used: TLS and archives take
+/// minutes to compile.
 #[derive(Debug, Args)]
 struct FetchArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
@@ -83,7 +95,7 @@ enum Parity {
     },
     /// Compare `gmm` with scikit-learn, after 1, 5 and 20 iterations from the same start
     Gmm(gmm::Peer),
-    /// Likelihoods that default fits of `gmm` and of scikit-learn reach, with many seeds
+    /// Compare likelihoods reached by default fits of `gmm` and of scikit-learn, with many seeds
     GmmOptima(gmm::optima::Optima),
 }
 
@@ -91,7 +103,8 @@ enum Parity {
 enum Bench {
     /// Run all benchmarks, and save and compare one table
     All(bench_all::BenchAll),
-    /// Seconds of an EM iteration, `gmm` compared with scikit-learn and linfa, in alternating runs
+    /// Measure seconds per EM iteration, `gmm` compared with scikit-learn and linfa, in alternating
+    /// runs
     Gmm {
         #[command(flatten)]
         peer: gmm::Peer,
@@ -105,6 +118,8 @@ enum Bench {
     Studio(bench_studio::BenchStudio),
     /// Training, encoding and sampling compared with the same model in PyTorch, in alternating runs
     Train(bench_train::BenchTrain),
+    /// Training on lists of notes compared with a PyTorch counterpart on the same windows
+    NoteLists(bench_note_lists::BenchNoteLists),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -112,8 +127,11 @@ fn main() -> anyhow::Result<()> {
         Task::Train(args) => train::run(&args),
         Task::Model(args) => model::run(&args),
         Task::Eval(args) => eval::run(&args),
+        Task::Control(args) => control::run(&args),
+        Task::Dmelodies(args) => dmelodies::run(&args),
         Task::E2e(args) => e2e::run(&args),
         Task::Regress(args) => regress::run(&args),
+        Task::Plugin(args) => plugin::run(&args),
         Task::Parity(Parity::Notes { dirs, python, oracle_only }) => {
             parity_notes::run(&dirs, python, oracle_only)
         }
@@ -124,6 +142,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(Bench::Corpus(args)) => bench_corpus::run(&args),
         Task::Bench(Bench::Studio(args)) => bench_studio::run(&args),
         Task::Bench(Bench::Train(args)) => bench_train::run(&args),
+        Task::Bench(Bench::NoteLists(args)) => bench_note_lists::run(&args),
         Task::Fetch(args) => process::fetch("fetch", &args.args),
         Task::FetchLakh(args) => process::fetch("fetch-lakh", &args.args),
         Task::Check => check::run(),

@@ -1,4 +1,4 @@
-//! `cargo xtask model`: makes a model of the program again, from data sets to its folder.
+//! `cargo xtask model`: rebuilds a model of the program, from data sets to its folder.
 
 mod card;
 mod recipe;
@@ -14,29 +14,29 @@ use serde_json::Value;
 use crate::process::{Program, ProgramArgs, answer, args, say};
 use recipe::{RECIPES, Recipe};
 
-/// The first word of each style of drums.
+/// The first word of each drum style.
 const DRUMS: &str = "drums";
-/// Characters that names of styles can't hold.
+/// Characters not allowed in names of styles.
 const NOT_IN_NAMES: [char; 9] = ['/', '\\', ':', ',', '*', '?', '"', '<', '>'];
-/// Styles of a smaller share of the windows are hidden.
+/// Styles with a smaller fraction of the windows are hidden.
 const SMALL: f64 = 0.01;
-/// Characters of a style's name.
+/// Maximum length of a style's name in characters.
 const MAX_NAME: usize = 64;
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
     /// The model: poly or drums
     name: String,
-    /// The folder with the data sets, each in a folder of its name (`cargo xtask fetch --into`)
+    /// The folder with the data sets, each in a folder with its name (`cargo xtask fetch --into`)
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// The run folder; the model is in `RUN/NAME` at the end
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
-    /// Leave out the training: `RUN/model` is trained already
+    /// Skip the training, because `RUN/model` has already been trained
     #[arg(long, conflicts_with = "steps")]
     trained: bool,
-    /// Steps of training [default: the recipe's]
+    /// Number of training steps [default: the recipe's]
     #[arg(long)]
     steps: Option<u32>,
     #[command(flatten)]
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &ModelArgs) -> Result<()> {
     maker.finish(&whole, &for_styles)
 }
 
-/// A recipe at work: each part of the run that is there already stays.
+/// Executes a recipe; existing parts of the run are kept.
 struct Maker<'a> {
     recipe: &'a Recipe,
     args: &'a ModelArgs,
@@ -108,7 +108,7 @@ impl Maker<'_> {
     }
 
     /// From the weights to the folder of the program: half precision, latents, styles, the copy
-    /// index of all music, the card. An older model stays until the new one is complete.
+    /// index of all music, the card. An older model is kept until the new one is complete.
     fn finish(&self, whole: &Path, for_styles: &Path) -> Result<()> {
         let model = self.path(&format!("{}.new", self.recipe.name));
         let latents = self.path("latents.new");
@@ -124,7 +124,7 @@ impl Maker<'_> {
         for (number, name) in names(&fit["styles"], self.recipe.names).iter().enumerate() {
             let old = format!("style-{number}");
             self.step(args!["style", "rename", old, name, "--model", &model])?;
-            // Components of a few unusual windows: no new music of theirs would be like them.
+            // Components of a few unusual windows, which new music would not resemble.
             if fit["styles"][number]["share"].as_f64().is_some_and(|share| share < SMALL) {
                 self.step(args!["style", "hide", name, "--model", &model])?;
             }
@@ -148,7 +148,7 @@ impl Maker<'_> {
     }
 }
 
-/// Removes a folder, if it is there.
+/// Removes a folder, if it exists.
 fn remove(folder: &Path) -> Result<()> {
     if folder.exists() {
         std::fs::remove_dir_all(folder)
@@ -157,7 +157,7 @@ fn remove(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts a new folder in the place of an older one, which is removed last.
+/// Replaces an older folder by a new one; the older one is removed last.
 fn replace(new: &Path, folder: &Path) -> Result<()> {
     let mut old = folder.as_os_str().to_owned();
     old.push(".old");
@@ -174,16 +174,16 @@ fn replace(new: &Path, folder: &Path) -> Result<()> {
     remove(&old)
 }
 
-/// Names of styles from their cards: what is `known` of one of their titles; otherwise the most
-/// telling title and the first words on how they sound. More words follow until the name is new, or
-/// a number if all are the same.
+/// Names of styles from their cards: the name in `known` for one of their titles; otherwise the
+/// most distinctive title and the first words of their description. More words are added until the
+/// name is unique, or a number if all are the same.
 fn names(styles: &Value, known: &[(&str, &str)]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for style in styles.as_array().into_iter().flatten() {
         let words = style["card"]["words"].as_array().into_iter().flatten();
         let mut words: Vec<String> = words.filter_map(Value::as_str).map(allowed).collect();
         if words.len() > 1 && words[0] == DRUMS {
-            // All styles of drums begin so.
+            // The descriptions of all drum styles begin like this.
             words.remove(0);
         }
         let titles = style["card"]["titles"].as_array().into_iter().flatten();
@@ -210,7 +210,7 @@ fn names(styles: &Value, known: &[(&str, &str)]) -> Vec<String> {
     names
 }
 
-/// A card's words as part of a name: up to a comma, without what names can't hold.
+/// A card's words as part of a name: up to a comma, without characters not allowed in names.
 fn allowed(words: &str) -> String {
     let first = words.split(',').next().unwrap_or_default();
     first.strip_prefix("partly ").unwrap_or(first).replace('/', "-")
@@ -233,7 +233,7 @@ mod tests {
         for (text, leftover) in [("first", false), ("second", false), ("third", true)] {
             write("poly.new", text);
             if leftover {
-                // Of a run that was interrupted between the two renames.
+                // From a run that was interrupted between the two renames.
                 write("poly.old", "older");
             }
             replace(&path("poly.new"), &path("poly")).unwrap();

@@ -2,10 +2,10 @@
 //! `note_seq`.
 //!
 //! Each file is read by the oracle (`../shared/oracles/noteseq_oracle.py` next to the repository)
-//! and by `oracle::summary` in parity mode. The comparison is exact: whether the file is read
-//! at all; notes in seconds to the last bit, tempos, signatures, names; quantized steps; and, for
-//! each stretch of constant tempo and meter, the melody, drum and trio windows. Then
-//! `xtask/peers/chords_groove.py` computes chords and grooves.
+//! and by `oracle::summary` in parity mode. The comparison is exact: whether the file is readable;
+//! bit-exact notes in seconds, tempos, signatures, names; quantized steps; and, for each section of
+//! constant tempo and meter, the melody, drum and trio windows. Then `xtask/peers/chords_groove.py`
+//! computes chords and grooves.
 //!
 //! The oracle takes most of an hour for ten thousand files. A PATH that is a file contains its
 //! saved answers, one JSON line per file, gzipped or not; they are compared without running it

@@ -27,12 +27,12 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().map_or(manifest.clone(), PathBuf::from)
 }
 
-/// Selects every package but the cluster runner, whose engine takes longer to build than all the
-/// rest. One selection for all builds: another one has dependencies with other features, which
-/// would be built again.
+/// Selects all packages except the cluster runner, whose engine takes longer to build than
+/// everything else. All builds use the same selection, because with another one dependencies have
+/// other features and would be built again.
 pub(crate) const WORKSPACE: [&str; 3] = ["--workspace", "--exclude", "cluster"];
 
-/// Runs `cargo` in the repository's root and prints how long it took.
+/// Runs `cargo` in the repository's root and prints the time it took.
 pub(crate) fn cargo(args: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     let start = Instant::now();
     say(&format!("$ cargo {}", args.join(" ")));
@@ -49,7 +49,7 @@ pub(crate) fn cargo(args: &[&str], environment: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// Runs a task of the package `fetch`, built first.
+/// Runs a task of the package `fetch` after building it.
 pub(crate) fn fetch(task: &str, args: &[OsString]) -> Result<()> {
     let status = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--release", "--package", "fetch", "--", task])
@@ -60,7 +60,7 @@ pub(crate) fn fetch(task: &str, args: &[OsString]) -> Result<()> {
     if status.success() { Ok(()) } else { bail!("`cargo xtask {task}` failed") }
 }
 
-/// The given `controlgen` program, or its release build, built first.
+/// The given `controlgen` program, or its release build, which is built first.
 pub(crate) fn controlgen(wanted: Option<&Path>) -> Result<PathBuf> {
     wanted.map_or_else(build_controlgen, |program| Ok(program.to_owned()))
 }
@@ -71,7 +71,7 @@ macro_rules! args {
 }
 pub(crate) use args;
 
-/// The program whose commands a task runs one after another.
+/// The program whose commands a task runs in sequence.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProgramArgs {
     /// The `controlgen` program to run [default: build its release]
@@ -82,7 +82,7 @@ pub(crate) struct ProgramArgs {
     threads: Option<u16>,
 }
 
-/// A program to run commands of.
+/// A program whose commands can be run.
 pub(crate) struct Program {
     path: PathBuf,
     threads: Option<u16>,
@@ -148,7 +148,7 @@ pub(crate) fn build_example_with(package: &str, name: &str, features: &[&str]) -
 
 /// Runs a program with `--json` and parses its answer; its progress messages go to the terminal.
 pub(crate) fn json(
-    program: &PathBuf,
+    program: &Path,
     args: impl IntoIterator<Item = impl AsRef<OsStr>>,
 ) -> Result<Value> {
     let mut command = Command::new(program);

@@ -23,7 +23,7 @@ const BASELINE: &str = "tests/baseline.json";
 /// The run: pieces of each style, training steps, components.
 const STYLES: &str = "hymn,reel,blues,toccata,fanfare,lullaby,habanera,drift";
 const PIECES: &str = "12";
-/// Melodies, as the baseline has more figures of them.
+/// Melodies, because the baseline has more figures for them.
 const KIND: &str = "mel-2bar";
 const PRESET: &str = "cat-mel_2bar_tiny";
 const STEPS: &str = "400";
@@ -32,10 +32,10 @@ const STEPS: &str = "400";
 const BATCH: &str = "32";
 const LEARNING_RATE: &str = "0.005";
 /// A small weight of the KL term, in full from the start: its cost then shows in the KL beyond the
-/// free bits, which the preset's slow rise hardly reaches in so few steps.
+/// free bits, which the preset's slow increase hardly reaches in so few steps.
 const BETA: &str = "0.02";
 const K: &str = "8";
-/// The seed that is compared, and the number of seeds from which chance is estimated.
+/// The seed to compare, and the number of seeds for estimating random variation.
 const SEED: u64 = 0;
 const N_SEEDS: u64 = 10;
 /// Number of standard deviations between seeds that a figure may differ from their mean. On a

@@ -1,10 +1,10 @@
-//! What this program is: its version, and what it was built for and with.
+//! Information about this program: its version and build.
 
 use std::sync::LazyLock;
 
 use serde::Serialize;
 
-/// How the program was built.
+/// Build information of the program.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Build {
     pub(crate) version: &'static str,
@@ -12,7 +12,7 @@ pub(crate) struct Build {
     pub(crate) profile: &'static str,
     pub(crate) os: &'static str,
     pub(crate) architecture: &'static str,
-    /// The backends compiled in, which are cargo features.
+    /// The compiled-in backends, which are cargo features.
     pub(crate) backends: Vec<&'static str>,
 }
 
@@ -28,7 +28,7 @@ impl Build {
     }
 }
 
-/// What `--version` prints after the name; `-V` prints the number only.
+/// Text printed by `--version` after the name; `-V` prints only the number.
 pub(crate) fn long_version() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let build = Build::of_this_program();

@@ -26,7 +26,9 @@ pub(crate) use control::{
     ForTuneArgs, MixArgs, SimilarArgs, TuneArgs, TuneFileArgs,
 };
 pub(crate) use corpus::{CorpusBuildArgs, CorpusCommand, GroupArg, LabelArgs, SameWindowArg};
-pub(crate) use eval::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
+pub(crate) use eval::{
+    DMelodiesArgs, EvalArgs, EvalCommand, LabelMeasureArgs, MeasureArgs, PieceMeasureArgs,
+};
 pub(crate) use exchange::{ExportTorchArgs, HalveArgs, ImportMagentaArgs};
 pub(crate) use generate::{GenerateArgs, InterpolateArgs, NewMusicArgs, ReconstructArgs};
 pub(crate) use machine::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
@@ -56,13 +58,13 @@ From a folder of MIDI files to new music:
 pub(crate) const DEFAULT_TEMPERATURE: f32 = 0.5;
 
 /// The heading of [`Global`] options in every command's help.
-const GLOBAL: &str = "Options of every command";
+const GLOBAL: &str = "Options of all commands";
 
-/// How many threads there can be: more than any machine has processors for this work, and each
-/// takes memory.
+/// Allowed numbers of threads: more than any machine has processors for this work, and each takes
+/// memory.
 const THREADS: std::ops::RangeInclusive<i64> = 1..=1024;
 
-/// Finds styles in MIDI files without labels and writes new music of them.
+/// Finds styles in unlabeled MIDI files and writes new music in them.
 #[derive(Debug, Parser)]
 #[command(name = "controlgen", version, long_version = crate::about::long_version())]
 #[command(propagate_version = true, after_help = FROM_MIDI_TO_MUSIC)]
@@ -73,7 +75,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Options of every command.
+/// Options of all commands.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = GLOBAL)]
 pub(crate) struct Global {
@@ -139,7 +141,7 @@ pub(crate) enum Command {
     /// List and describe styles; rename, merge and hide them; add and share your own
     #[command(subcommand)]
     Style(StyleCommand),
-    /// Write new music of a style
+    /// Write new music in a style
     Generate(GenerateArgs),
     /// Continue a tune with new bars
     Continue(ContinueArgs),
@@ -154,7 +156,7 @@ pub(crate) enum Command {
     Interpolate(InterpolateArgs),
     /// Mix a style into a tune, and also write the mix as a second voice next to the tune
     Mix(MixArgs),
-    /// Write an accompaniment of a style under a melody
+    /// Write an accompaniment in a style for a melody
     Accompany(AccompanyArgs),
     /// Write variations of a tune at a given distance
     Similar(SimilarArgs),
@@ -162,9 +164,9 @@ pub(crate) enum Command {
     /// scale and more
     #[command(subcommand)]
     Attribute(AttributeCommand),
-    /// Build the index of training music, in which copies are looked for
+    /// Build the index of training music for finding copies
     CopyIndex(CopyIndexArgs),
-    /// Render MIDI files as sound, pictures and a web page
+    /// Render MIDI files as audio, images and a web page
     Render(RenderArgs),
     /// Show the contents of MIDI files
     Inspect(InspectArgs),
@@ -181,14 +183,14 @@ pub(crate) enum Command {
     ExportTorch(ExportTorchArgs),
     /// Write a copy of a model in half precision, half as large; then encode and fit again
     Halve(HalveArgs),
-    /// Explore a model's latent space in a browser, on a page served by this machine alone
+    /// Explore a model's latent space in a browser, on a page served only on this machine
     Studio(StudioArgs),
-    /// Write a page that shows what this program does, within a minute, without arguments or
+    /// Write a page that shows what this program can do, within a minute, without arguments or
     /// network
     Demo(DemoArgs),
     /// Report what this program and this machine can do
     Doctor(DoctorArgs),
-    /// Print completions for a shell
+    /// Print shell completions
     Completions(CompletionsArgs),
     /// Write man pages
     Man(ManArgs),
@@ -214,24 +216,24 @@ pub(crate) struct EncodeArgs {
     pub(crate) out: PathBuf,
 }
 
-/// How new latents become music.
+/// Decoding of new latents.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DecodingArgs {
     /// Sampling temperature, above 0: lower is more conservative, 1 follows the model
     #[arg(long, value_name = "T", default_value_t = DEFAULT_TEMPERATURE)]
     pub(crate) temperature: f32,
-    /// The seed of every draw
+    /// The seed of all random draws
     #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
-/// How the latents of given tunes become music.
+/// Decoding of the latents of given tunes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RedecodingArgs {
-    /// Draw the notes at this temperature [default: take the most probable ones]
+    /// Sample the notes at this temperature [default: take the most probable ones]
     #[arg(long, value_name = "T")]
     pub(crate) temperature: Option<f32>,
-    /// The seed of every draw
+    /// The seed of all random draws
     #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
@@ -244,15 +246,15 @@ pub(crate) struct InspectArgs {
     /// The kind of window to look for
     #[arg(long, default_value = Kind::NAMES[0], value_name = "KIND", value_parser = Kind::NAMES)]
     pub(crate) kind: String,
-    /// How damaged files are read
+    /// Treatment of damaged files
     #[arg(long, value_enum, default_value_t = ModeArg::Lenient)]
     pub(crate) mode: ModeArg,
 }
 
-/// How damaged files are read.
+/// Treatment of damaged files.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ModeArg {
-    /// Read what can be read
+    /// Read everything that can be read
     Lenient,
     /// Accept and reject the same files as Python's `note_seq`
     Parity,

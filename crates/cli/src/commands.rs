@@ -7,7 +7,6 @@ mod copy_index;
 mod corpus;
 mod demo;
 mod doctor;
-mod drums;
 mod eval;
 mod exchange;
 mod generate;
@@ -75,7 +74,7 @@ impl Context {
         Ok(Model::load(folder, &self.device()?)?)
     }
 
-    /// The device that `--device` names.
+    /// The device given by `--device`.
     pub(crate) fn device(&self) -> anyhow::Result<musicvae::Device> {
         Ok(musicvae::device::parse(&self.device)?)
     }

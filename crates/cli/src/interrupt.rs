@@ -1,20 +1,20 @@
-//! Signals that ask the program to end: Ctrl-C, and what service managers, shells and terminals
-//! send.
+//! Signals that ask the program to end: Ctrl-C, and those of service managers, shells and
+//! terminals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
 
-/// The exit code of a program that a signal ends: what shells give for Ctrl-C.
+/// The exit code of a program ended by a signal: that of shells for Ctrl-C.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// The error of a command that a signal ended early, with a text about what was done.
+/// The error of a command that was ended early by a signal, with a text about the work done.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(crate) struct Interrupted(pub(crate) String);
 
-/// A flag that the first signal sets, after which `told` is called. The second signal ends the
+/// A flag that is set by the first signal, after which `told` is called. The second signal ends the
 /// program at once.
 pub(crate) fn flag(told: impl FnOnce() + Send + 'static) -> anyhow::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
@@ -28,8 +28,8 @@ pub(crate) fn flag(told: impl FnOnce() + Send + 'static) -> anyhow::Result<Arc<A
 
 /// Calls `stop` at the first signal; the second one ends the program at once.
 ///
-/// On Unix these are SIGINT, SIGTERM and SIGHUP. Where SIGHUP is ignored already, as under `nohup`,
-/// it stays so: the terminal may close then.
+/// On Unix these are SIGINT, SIGTERM and SIGHUP. If SIGHUP is already ignored, for example under
+/// `nohup`, it stays ignored: the terminal may close then.
 pub(crate) fn on_first(stop: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
     let mut stop = Some(stop);
     listen(move || match stop.take() {
@@ -54,7 +54,7 @@ fn listen(mut each: impl FnMut() + Send + 'static) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether this process was started with a signal ignored, where the system tells.
+/// Whether this process was started with a signal ignored, if the system provides this information.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -12,13 +12,13 @@ use std::process::ExitCode;
 
 use args::Cli;
 
-/// A training step fills and drops tens of megabytes; the system's allocator hands them back and
-/// fetches them again, page by page.
+/// A training step allocates and frees tens of megabytes; the system's allocator returns them and
+/// requests them again, page by page.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // A wrong use ends here, with exit code 2.
+    // Wrong usage ends the program here, with exit code 2.
     let cli = Cli::typed();
     output::init_logging(cli.global.verbose, cli.global.quiet);
     match commands::run(cli) {

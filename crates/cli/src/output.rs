@@ -1,8 +1,8 @@
-//! All that is printed: results to standard output, the rest to standard error.
+//! All printed output: results on standard output, everything else on standard error.
 //!
-//! Names of files, tracks and styles come from others. Printed as they are, they could clear the
-//! screen, rename the window, fill the clipboard or feign another line: every line is [`printable`]
-//! before it is printed.
+//! Names of files, tracks and styles come from others. Printed unchanged, they could clear the
+//! screen, rename the window, fill the clipboard or imitate another line, so every line is made
+//! [`printable`] before it is printed.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-/// Results of a command, for people or as one JSON object.
+/// Prints the results of a command, for people or as one JSON object.
 pub(crate) struct Output {
     json: bool,
     start: Instant,
@@ -22,8 +22,7 @@ impl Output {
         Self { json, start: Instant::now() }
     }
 
-    /// Facts about this run of the program: seconds, and the most memory it held (where the system
-    /// tells).
+    /// Facts about this run of the program: seconds, and peak memory (if the system provides it).
     fn run_facts(&self) -> serde_json::Value {
         let mut facts = serde_json::json!({ "seconds": self.start.elapsed().as_secs_f64() });
         if let Some(bytes) = peak_memory_bytes() {
@@ -32,7 +31,7 @@ impl Output {
         facts
     }
 
-    /// Prints a result: as JSON, or the lines that `human` gives.
+    /// Prints a result: as JSON, or the lines from `human`.
     pub(crate) fn result<T: Serialize>(
         &self,
         value: &T,
@@ -53,7 +52,7 @@ impl Output {
         Ok(out.flush()?)
     }
 
-    /// Prints a result whose text is the program's own, of many lines.
+    /// Prints a result whose text was created by the program itself and has many lines.
     pub(crate) fn text<T: Serialize>(&self, value: &T, text: &str) -> anyhow::Result<()> {
         if self.json {
             return self.result(value, Vec::new);
@@ -64,7 +63,7 @@ impl Output {
     }
 }
 
-/// The most memory this process held, from Linux's `/proc`; none on other systems.
+/// Peak memory of this process, from Linux's `/proc`; `None` on other systems.
 fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -72,14 +71,15 @@ fn peak_memory_bytes() -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Whether a terminal does something else with a character than show it: control characters, line
-/// separators, and marks that turn the direction of writing.
+/// Whether a terminal does anything other than show a character: control characters, line
+/// separators, and marks that change the writing direction.
 fn is_control(c: char) -> bool {
     let turning = ['\u{200e}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
     c.is_control() || turning.iter().any(|range| range.contains(&c))
 }
 
-/// A line as it can be printed: control characters as `\u{1b}`, line ends as `\n`.
+/// A line in printable form: control characters as `\u{1b}`, line breaks as `
+/// `.
 pub(crate) fn printable(line: &str) -> Cow<'_, str> {
     if !line.contains(is_control) {
         return Cow::Borrowed(line);
@@ -91,14 +91,14 @@ pub(crate) fn printable(line: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// JSON as it can be printed: its own escapes, where it leaves control characters as they are.
+/// JSON in printable form: uses JSON's own escapes for control characters that it leaves unchanged.
 fn printable_json(json: &str) -> Cow<'_, str> {
     if !json.contains(is_control) {
         return Cow::Borrowed(json);
     }
     let mut text = String::with_capacity(json.len() + 8);
     for c in json.chars() {
-        // All of them are below 2^16: one escape each.
+        // All of them are below 2^16, so one escape each is enough.
         if is_control(c) {
             let _ = write!(text, "\\u{:04x}", u32::from(c));
         } else {
@@ -114,7 +114,7 @@ pub(crate) fn error(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "error: {}", printable(&text));
 }
 
-/// What to do about an error of the operating system, whose texts don't say it.
+/// The remedy for an error of the operating system, whose texts don't include one.
 fn remedy(error: &anyhow::Error) -> Option<String> {
     let found = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>())?;
     match found.kind() {
@@ -132,11 +132,11 @@ fn remedy(error: &anyhow::Error) -> Option<String> {
     }
 }
 
-/// Prints what is wrong with what was typed, or the help that was asked for, and ends the program.
+/// Prints a usage error, or the requested help, and ends the program.
 pub(crate) fn wrong_use(error: &clap::Error) -> ! {
     let text = error.render().to_string();
     if text.lines().any(|line| line.contains(is_control)) {
-        // Without colors: what was typed has something like them in it.
+        // Without colors, because the user's input may contain similar sequences.
         for line in text.lines() {
             let _ = writeln!(std::io::stderr(), "{}", printable(line));
         }
@@ -145,7 +145,7 @@ pub(crate) fn wrong_use(error: &clap::Error) -> ! {
     error.exit()
 }
 
-/// Whether an error only says that nobody reads on, as in `controlgen … | head`.
+/// Whether an error only means that the reader has closed the pipe, as in `controlgen … | head`.
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
@@ -173,9 +173,9 @@ pub(crate) fn init_logging(verbose: u8, quiet: bool) {
         .init();
 }
 
-/// A table with columns as wide as they need to be; the first row is its head.
+/// A table with columns as wide as necessary; the first row is the header.
 pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
-    // As wide as what is printed.
+    // Widths are those of the printed text.
     let rows: Vec<Vec<Cow<'_, str>>> =
         rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -213,7 +213,7 @@ mod tests {
         assert!(!printed.contains(is_control), "{printed}");
         let again: serde_json::Value = serde_json::from_str(&printed).unwrap();
         assert_eq!(again["name"], name);
-        // Columns are as wide as what is printed.
+        // Columns have the width of the printed text.
         let rows = [["a\u{1b}", "b"], ["c", "d"]].map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(table(&rows), ["a\\u{1b}  b", "c        d"]);
     }

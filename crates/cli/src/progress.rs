@@ -1,4 +1,4 @@
-//! Progress on standard error: bars with rate and time left on a terminal, lines otherwise.
+//! Progress on standard error: bars with rate and remaining time on a terminal, otherwise lines.
 
 mod panel;
 mod training;
@@ -14,10 +14,10 @@ use crate::output::printable;
 
 pub(crate) use training::{Training, collapse_warning};
 
-/// Time between two lines where there is no terminal.
+/// Time between two lines if there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// How progress is shown.
+/// Display of progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
     Bars,

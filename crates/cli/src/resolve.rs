@@ -1,4 +1,4 @@
-//! From arguments to the settings of the library.
+//! Conversion of arguments to the settings of the library.
 
 use controlgen::generate::Decoding;
 use controlgen::output::{Formats, Sound};
@@ -17,13 +17,13 @@ use crate::args::{
 };
 
 impl SettingsArgs {
-    /// The preset's settings with what was typed in its place.
+    /// The preset's settings with those given by the user.
     pub(crate) fn apply(self, mut training: TrainingConfig) -> TrainingConfig {
         training.batch_size = self.batch_size.unwrap_or(training.batch_size);
         training.accumulation = self.accumulate.unwrap_or(training.accumulation);
         training.max_transposition = self.transpose.unwrap_or(training.max_transposition);
         if let Some(rate) = self.learning_rate {
-            // One below the preset's lowest stays where it is.
+            // A rate below the preset's lowest stays constant.
             training.learning_rate = training.learning_rate.falling_from(rate);
         }
         if let Some(n_steps) = self.decay_steps {
@@ -37,7 +37,7 @@ impl SettingsArgs {
 }
 
 impl ObjectiveArgs {
-    /// The preset's objective with what was typed in its place.
+    /// The preset's objective with the settings given by the user.
     pub(crate) fn apply(self, preset: ObjectiveConfig) -> ObjectiveConfig {
         const RISE: f64 = 0.5;
         let max = self.beta.unwrap_or(preset.beta.max());
@@ -112,7 +112,7 @@ impl From<LatentsOfArg> for LatentsOf {
 }
 
 impl GranularityArg {
-    /// What was asked for; `None` to let the number of pieces decide.
+    /// The requested granularity; `None` to decide by the number of pieces.
     pub(crate) fn asked(self) -> Option<Granularity> {
         match self {
             Self::Auto => None,
@@ -159,7 +159,7 @@ impl From<&RedecodingArgs> for Decoding {
 }
 
 impl From<&PlaybackArgs> for NoteListPlayback {
-    /// For new music: what is not given is as MusicVAE's converters write it.
+    /// For new music: unspecified settings are those of MusicVAE's converters.
     fn from(playback: &PlaybackArgs) -> Self {
         let usual = Self::default();
         Self { qpm: playback.qpm.unwrap_or(usual.qpm), ..usual }
@@ -185,9 +185,9 @@ impl From<&FormatArgs> for Formats {
 }
 
 impl PlaybackArgs {
-    /// As asked for; by default with the tempo of the tune.
+    /// As requested; by default with the tempo of the tune.
     pub(crate) fn of_tune(&self, tune: &Tune) -> NoteListPlayback {
-        // MIDI can't hold other tempos.
+        // MIDI can't represent other tempos.
         let own = tune.qpm.clamp(4.0, 1000.0);
         NoteListPlayback { qpm: self.qpm.unwrap_or(own), ..tune.playback }
     }

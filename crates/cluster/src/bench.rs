@@ -20,7 +20,7 @@ use crate::output::{print, status};
 use compare::Results;
 use processes::{Cluster, Driver};
 
-/// What to measure.
+/// The measurements to make.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Folders of MIDI files from which the corpus is made by repeating and perturbing them
@@ -64,7 +64,7 @@ struct Row {
     name: &'static str,
     seconds: f64,
     stages: Vec<StageReport>,
-    /// Of the driver, the scheduler and all executors.
+    /// Peak memory of the driver, the scheduler and all executors.
     peak_mib: Vec<f64>,
     shuffled_mib: Option<f64>,
     kills: Vec<String>,
@@ -153,18 +153,18 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
 /// Stages during which an executor is killed.
 const STAGES: [&str; 4] = ["read", "deduplicate", "encode", "fit"];
 
-/// How the corpus is processed.
+/// The mode in which the corpus is processed.
 enum Mode {
     NoPlans,
     OneProcess,
     Cluster,
-    /// On a cluster that loses an executor in the middle of each stage; the reports hold the length
-    /// of each stage.
+    /// On a cluster that loses an executor in the middle of each stage; the reports give the
+    /// duration of each stage.
     Dying(Vec<StageReport>),
 }
 
 impl Mode {
-    /// When to kill an executor in a stage that begins now.
+    /// The time at which to kill an executor in a stage that begins now.
     fn kill_time(&self, stage: &str) -> Option<Instant> {
         let Self::Dying(lengths) = self else { return None };
         let length = lengths.iter().find(|length| length.stage == stage)?;
@@ -173,7 +173,7 @@ impl Mode {
     }
 }
 
-/// What all modes share.
+/// Settings shared by all modes.
 struct Bench<'a> {
     args: &'a BenchArgs,
     work: PathBuf,

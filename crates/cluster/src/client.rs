@@ -36,7 +36,7 @@ const MAX_UNANSWERED: usize = 5;
 /// Size limit of a message: large enough for a plan over many files.
 pub(crate) const MAX_MESSAGE_BYTES: u32 = 64 << 20;
 
-/// Why a plan returned no rows.
+/// The reason a plan returned no rows.
 #[derive(Debug, Error)]
 pub(crate) enum ClientError {
     /// A machine died after its work was done and before its rows were fetched; running the plan
@@ -45,9 +45,9 @@ pub(crate) enum ClientError {
     Lost {
         /// The partition.
         part: u32,
-        /// Where its rows were.
+        /// The host that held its rows.
         host: String,
-        /// What went wrong.
+        /// The error of that host.
         reason: String,
     },
     /// The plan failed, or the scheduler does not answer.

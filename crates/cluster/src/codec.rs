@@ -1,5 +1,4 @@
-//! How our operators are serialized: as JSON after a prefix. Ballista's operators use Ballista's
-//! codec.
+//! Serialization of our operators: JSON after a prefix. Ballista's operators use Ballista's codec.
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use crate::operators::Written;
 /// Creates a folder for tasks to write into, without leftovers of an earlier run.
 ///
 /// # Errors
-/// If it can't be emptied or created.
+/// [`ArtifactError`] if it can't be emptied or created.
 pub fn stage(folder: &Path) -> Result<(), ArtifactError> {
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(io("remove", folder))?;
@@ -18,12 +18,12 @@ pub fn stage(folder: &Path) -> Result<(), ArtifactError> {
     std::fs::create_dir_all(folder).map_err(io("create the folder", folder))
 }
 
-/// Creates the folder `target` from what tasks wrote into `staged`: shards `NAME-00000.parquet` and
-/// so on, in the order of their first windows, and whatever `fill` adds. The folder appears
+/// Creates the folder `target` from the shards written into `staged`, as `NAME-00000.parquet` and
+/// so on in the order of their first windows, and the files that `fill` adds. The folder appears
 /// complete or not at all.
 ///
 /// # Errors
-/// If a shard is missing, or something can't be written.
+/// [`ArtifactError`] if a shard is missing, or something can't be written.
 pub fn commit(
     mut written: Vec<Written>,
     name: &str,

@@ -18,7 +18,8 @@ use crate::plan::Job;
 use crate::session::{Runner, StatusCallback};
 use crate::shared::{EmStep, StepSpec};
 
-/// Why no mixture was fitted. Completed steps are kept, and the same run resumes from the last one.
+/// The reason no mixture was fitted. Completed steps are kept, and the same run resumes from the
+/// last one.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FitError {
@@ -56,7 +57,7 @@ fn path(job: &Job, iteration: usize) -> PathBuf {
 /// The last completed step.
 ///
 /// # Errors
-/// If it can't be read.
+/// [`ArtifactError`] if it can't be read.
 pub fn last(job: &Job) -> Result<Option<EmStep>, ArtifactError> {
     let found = (0..=job.plan.fit.max_iter).rev().map(|at| path(job, at)).find(|p| p.exists());
     found.map(|path| EmStep::load(&path)).transpose()
@@ -139,8 +140,8 @@ async fn pass(
     Ok(if stats.is_null(0) { None } else { Some(decode_stats(stats.value(0))?) })
 }
 
-/// The initial mixture: the best of several starts on the windows with the smallest hashes. These
-/// are as good as a random draw, and are the same windows whatever the order of the table.
+/// The initial mixture: the best of several starts on the windows with the smallest hashes. They
+/// are as good as a random sample, and don't depend on the order of the table.
 async fn start(job: &Job, runner: &Runner) -> Result<EmStep, FitError> {
     let n = job.plan.fit.n_start_windows;
     let n_train = CorpusReport::load(&job.corpus().join("report.json"))?.n_train;
@@ -197,7 +198,7 @@ async fn smallest(
 /// The initial mixture, fitted to active dimensions `values` (rows of windows).
 ///
 /// # Errors
-/// If there are too few windows.
+/// Returns [`FitError::NoWindows`] if there are no windows, or gmm's error if there are too few.
 pub fn initial_step(job: &Job, values: &[f64]) -> Result<EmStep, FitError> {
     let d = job.active_dimensions.len();
     if values.is_empty() {

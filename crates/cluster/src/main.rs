@@ -98,7 +98,7 @@ struct ExecutorArgs {
     /// Memory for rows, in MiB, before they spill to disk [default: 70 % of all memory]
     #[arg(long, value_name = "MIB")]
     memory: Option<u64>,
-    /// Where to store shuffled rows [default: a temporary folder]
+    /// Folder for shuffled rows [default: a temporary folder]
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
 }

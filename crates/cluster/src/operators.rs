@@ -1,9 +1,9 @@
 //! Our operators in DataFusion plans: each turns the rows of a partition into other rows.
 //!
-//! Operators never look at the partition number, since an executor's plan holds only the partitions
+//! Operators never use the partition number, since an executor's plan holds only the partitions
 //! assigned to it: everything an operator needs is in its rows and in the operator itself. Their
-//! effects on files are repeatable: a part has the same content whoever wrote it, and a shard
-//! counts only once the rows that name it have been returned.
+//! effects on files are repeatable: a part has the same content no matter which task wrote it, and
+//! a shard counts only once the rows that name it have been returned.
 
 mod sink;
 mod source;
@@ -31,7 +31,7 @@ pub use source::{ChunkTable, chunks_exec};
 /// An operation on the rows of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operator {
-    /// Takes chunk numbers, reads their files, leaves parts in the work folder, and returns the
+    /// Takes chunk numbers, reads their files, writes parts into the work folder, and returns the
     /// number of chunks read.
     ReadFiles {
         /// The results folder.
@@ -133,7 +133,7 @@ impl ExecutionPlan for OperatorExec {
         vec![&self.input]
     }
 
-    /// Splitting the rows further gains nothing: they are few, and each is a lot of work.
+    /// Splitting the rows further has no benefit: they are few, and each is a lot of work.
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }

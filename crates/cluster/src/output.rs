@@ -37,7 +37,7 @@ pub(crate) fn peak_memory_bytes(process: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Sends log lines to standard error: warnings and errors, or whatever `RUST_LOG` selects.
+/// Sends log lines to standard error: warnings and errors, or those selected by `RUST_LOG`.
 pub(crate) fn init_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()

@@ -7,7 +7,7 @@ use controlgen::latent::LatentSpace;
 use controlgen::model::{Model, ModelConfig};
 use corpus::artifact::{ArtifactError, JsonFormat};
 use corpus::kind::Kind;
-use corpus::steps::Steps;
+use corpus::stages::BuildStages;
 use corpus::{CorpusError, CorpusOptions, GroupRule, Labels, SameWindow};
 use gmm::{CovarianceType, GmmParams};
 use serde::{Deserialize, Serialize};
@@ -27,9 +27,9 @@ pub struct Plan {
     /// The results folder: corpus, latents, mixture.
     #[serde(with = "corpus::path_text")]
     pub out: PathBuf,
-    /// The folder of the model that encodes; the kind of its windows is the kind of all windows.
-    /// Unlike the other paths, a relative path is resolved against the working directory of each
-    /// process, so each machine may have a copy.
+    /// The folder of the model that encodes; its kind of window is used throughout. Unlike the
+    /// other paths, a relative path is resolved against the working directory of each process, so
+    /// each machine may have a copy.
     #[serde(with = "corpus::path_text")]
     pub model: PathBuf,
     /// The device that runs the model.
@@ -39,29 +39,29 @@ pub struct Plan {
     /// machines.
     #[serde(default = "sixteen")]
     pub partitions: usize,
-    /// How windows are extracted.
+    /// Settings for extracting windows.
     #[serde(default)]
     pub corpus: CorpusPlan,
-    /// How the mixture is fitted.
+    /// Settings for fitting the mixture.
     #[serde(default)]
     pub fit: FitPlan,
 }
 
-/// How windows are extracted; see [`CorpusOptions`].
+/// Settings for extracting windows; see [`CorpusOptions`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorpusPlan {
     /// Fraction of the groups that is held out.
     pub heldout: f64,
-    /// Which files belong together.
+    /// The rule by which files belong together.
     pub group: GroupRule,
     /// Whether files with nearly the same music are put into one group.
     pub near_duplicates: bool,
-    /// Which windows count as identical.
+    /// The definition of identical windows.
     pub same_window: SameWindow,
     /// The maximum number of windows per file.
     pub max_windows_per_file: Option<usize>,
-    /// Where labels come from.
+    /// The source of labels.
     pub labels: Labels,
     /// The random seed.
     pub seed: u64,
@@ -82,7 +82,7 @@ impl Default for CorpusPlan {
     }
 }
 
-/// How the mixture is fitted.
+/// Settings for fitting the mixture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FitPlan {
@@ -90,7 +90,7 @@ pub struct FitPlan {
     pub n_components: usize,
     /// Their covariance structure.
     pub covariance_type: CovarianceType,
-    /// Number of windows used to find the start, drawn by their hash.
+    /// Number of windows used to find the start: those with the smallest hashes.
     pub n_start_windows: usize,
     /// Number of starts tried on them.
     pub n_init: usize,
@@ -138,7 +138,7 @@ fn sixteen() -> usize {
     16
 }
 
-/// Why a plan can't be used.
+/// The reason a plan can't be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PlanError {
@@ -155,7 +155,7 @@ pub enum PlanError {
     Toml {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// The place in the file, and the reason.
         source: toml::de::Error,
     },
     /// A number that must be positive is 0.
@@ -190,7 +190,8 @@ impl Plan {
     /// Reads a plan.
     ///
     /// # Errors
-    /// [`PlanError::Read`], [`PlanError::Toml`], [`PlanError::Zero`].
+    /// Returns [`PlanError::Read`] if the file can't be read, [`PlanError::Toml`] if it is not a
+    /// plan, and [`PlanError::Zero`] if a number that must be positive is 0.
     pub fn read(path: &Path) -> Result<Self, PlanError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
@@ -240,7 +241,9 @@ impl Job {
     /// Opens the results folder: a new one, or that of an interrupted run of the same plan.
     ///
     /// # Errors
-    /// [`PlanError::Other`]; also if the model can't be read or the folder can't be written.
+    /// Returns [`PlanError::Other`] if the folder holds the results of another plan, and
+    /// [`PlanError::NoActiveDimension`] if the model has none. Also fails if the model can't be
+    /// read or the folder can't be written.
     pub fn open(plan: &Plan) -> Result<Self, PlanError> {
         let device = musicvae::device::parse(&plan.device).map_err(|error| {
             let source = std::io::Error::other(error);
@@ -279,7 +282,7 @@ impl Job {
     /// Reads the job of a results folder.
     ///
     /// # Errors
-    /// If it can't be read.
+    /// [`ArtifactError`] if it can't be read.
     pub fn read_from(out: &Path) -> Result<Self, ArtifactError> {
         Self::load(&out.join("job.json"))
     }
@@ -317,7 +320,7 @@ impl Job {
     /// The kind of window.
     ///
     /// # Errors
-    /// If this program does not know it.
+    /// [`ArtifactError`] if this program does not know it.
     pub fn kind(&self) -> Result<Kind, ArtifactError> {
         Kind::find(&self.kind).map_err(|error| ArtifactError::Json {
             path: self.path(),
@@ -329,7 +332,7 @@ impl Job {
     /// The options of the corpus.
     ///
     /// # Errors
-    /// See [`Self::kind`].
+    /// [`ArtifactError`] if this program does not know the kind of window.
     pub fn corpus_options(&self) -> Result<CorpusOptions, ArtifactError> {
         let CorpusPlan {
             heldout,
@@ -352,12 +355,12 @@ impl Job {
         })
     }
 
-    /// The build steps of the corpus.
+    /// The stages of the corpus build.
     ///
     /// # Errors
-    /// If its options are not usable.
-    pub fn steps(&self) -> Result<Steps, CorpusError> {
-        Steps::new(self.corpus_options()?, &self.work().join("parts"))
+    /// [`CorpusError`] if its options are not usable.
+    pub fn build_stages(&self) -> Result<BuildStages, CorpusError> {
+        BuildStages::new(self.corpus_options()?, &self.work().join("parts"))
     }
 }
 

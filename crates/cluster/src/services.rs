@@ -19,13 +19,13 @@ use crate::session::{functions, session_config, session_state};
 /// executor gets no more work. With pull scheduling, executors also need to be reachable for
 /// shuffled rows only.
 const POLICY: TaskSchedulingPolicy = TaskSchedulingPolicy::PullStaged;
-/// Seconds without a request after which an executor counts as dead and its work is done again
+/// Seconds without a request after which an executor is considered dead and its work is repeated
 /// elsewhere; executors send a request at least every five seconds.
 const EXECUTOR_TIMEOUT: u64 = 20;
 /// Interval of the search for dead executors, in seconds.
 const EXPIRY_INTERVAL: u64 = 5;
 
-/// Where a scheduler listens.
+/// Address and port of a scheduler.
 #[derive(Clone, Debug)]
 pub struct SchedulerOptions {
     /// The address to bind to.
@@ -39,7 +39,7 @@ pub struct SchedulerOptions {
 /// Runs a scheduler until the process ends. Jobs of several clients run concurrently.
 ///
 /// # Errors
-/// If it can't listen.
+/// Returns an error if it can't listen.
 pub async fn scheduler(options: &SchedulerOptions) -> Result<()> {
     let config = SchedulerConfig {
         bind_host: options.bind.clone(),
@@ -65,7 +65,7 @@ pub async fn scheduler(options: &SchedulerOptions) -> Result<()> {
     start_server(cluster, address, Arc::new(config)).await
 }
 
-/// Where an executor listens, and what it may use.
+/// Address, port and resources of an executor.
 #[derive(Clone, Debug)]
 pub struct ExecutorOptions {
     /// The scheduler's host.
@@ -90,7 +90,7 @@ pub struct ExecutorOptions {
 /// Runs an executor until it is asked to stop. Waits for its scheduler to become available.
 ///
 /// # Errors
-/// If it can't listen, or its folder can't be created.
+/// Returns an error if it can't listen, or its folder can't be created.
 pub async fn executor(options: &ExecutorOptions) -> Result<()> {
     // Ballista would not remove a temporary folder it created.
     let temporary = tempfile::tempdir()?;

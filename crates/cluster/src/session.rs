@@ -1,4 +1,4 @@
-//! Where plans run: in this process, or on a Ballista cluster. The plans are the same.
+//! Where plans run: in this process or on a Ballista cluster. The plans are the same.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::codec::ClusterCodec;
 use crate::functions::{encode_windows, first_windows, gmm_stats};
 use crate::operators::external;
 
-/// How often a plan is run if a machine that holds rows of its result dies before they are fetched.
-/// If machines die earlier, the scheduler runs their tasks again.
+/// Maximum number of runs of a plan if machines that hold rows of its result die before these are
+/// fetched. If machines die earlier, the scheduler runs their tasks again.
 const MAX_RUNS: usize = 4;
 
 /// The configuration of the client, the scheduler and the executors.
@@ -36,7 +36,7 @@ pub fn session_config() -> SessionConfig {
 /// A session with our functions registered.
 ///
 /// # Errors
-/// If DataFusion can't create one.
+/// Returns an error if DataFusion can't create one.
 pub fn session_state(config: SessionConfig) -> Result<SessionState> {
     #[cfg(feature = "s3")]
     let state = ballista_core::object_store::session_state_with_s3_support(config)?;
@@ -58,7 +58,7 @@ pub fn functions() -> Result<BallistaFunctionRegistry> {
     Ok((&session_state(session_config())?).into())
 }
 
-/// Why a cluster can't be used.
+/// The reason a cluster can't be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClusterError {
@@ -76,15 +76,15 @@ pub enum ClusterError {
     NoExecutor {
         /// The scheduler's address.
         url: String,
-        /// How long the client waited.
+        /// Seconds that the client waited.
         seconds: u64,
     },
 }
 
-/// Receives a line whenever something begins or ends.
+/// Receives a line whenever a step begins or ends.
 pub type StatusCallback<'a> = &'a (dyn Fn(&str) + Sync);
 
-/// Where plans run.
+/// The place where plans run.
 pub struct Runner {
     /// The session in which plans are made.
     pub context: SessionContext,
@@ -119,7 +119,7 @@ impl Runner {
     /// Waits until the cluster is ready.
     ///
     /// # Errors
-    /// [`ClusterError`] if it is not ready after `patience`.
+    /// Returns [`ClusterError`] if it is not ready after `patience`.
     pub async fn wait(&self, patience: Duration) -> std::result::Result<(), ClusterError> {
         let Some(url) = self.scheduler.clone() else { return Ok(()) };
         let start = Instant::now();
@@ -142,7 +142,7 @@ impl Runner {
     /// The table in a folder's Parquet files.
     ///
     /// # Errors
-    /// If the files can't be read.
+    /// Returns an error if the files can't be read.
     pub(crate) async fn table(&self, folder: &Path) -> Result<DataFrame> {
         let folder = format!("{}/", folder.display());
         self.context.read_parquet(folder, ParquetReadOptions::default()).await
@@ -151,7 +151,7 @@ impl Runner {
     /// Runs the plan that `plan` makes, and returns all its rows.
     ///
     /// # Errors
-    /// The error of the task that failed.
+    /// Returns the error of the task that failed.
     pub async fn collect(
         &self,
         mut plan: impl AsyncFnMut() -> Result<Arc<dyn ExecutionPlan>>,

@@ -13,7 +13,7 @@ use thiserror::Error;
 /// Mixtures kept in memory: those of the current and of the previous iteration.
 const MAX_MIXTURES: usize = 2;
 
-/// Why a task can't get what it needs.
+/// The reason a task can't get a model or a mixture.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SharedError {
@@ -91,8 +91,8 @@ pub struct StepSpec {
 
 impl StepSpec {
     /// The spec of a file.
-    ///
     /// # Errors
+    /// [`ArtifactError`] if it can't be read.
     /// If it can't be read.
     pub fn from_file(path: &Path) -> Result<Self, ArtifactError> {
         let bytes = read(path)?;
@@ -103,7 +103,7 @@ impl StepSpec {
 /// Returns the model of a spec; the first task that asks for it loads it.
 ///
 /// # Errors
-/// If it can't be loaded, or its hash is a different one.
+/// [`SharedError`] if it can't be loaded, or its hash differs.
 pub fn model(spec: &ModelSpec) -> Result<Arc<Model>, SharedError> {
     static MODELS: Mutex<BTreeMap<(PathBuf, String), Arc<Model>>> = Mutex::new(BTreeMap::new());
     // Other tasks wait during loading: one model is enough.
@@ -126,7 +126,7 @@ pub fn model(spec: &ModelSpec) -> Result<Arc<Model>, SharedError> {
 /// Returns the step of a spec; the first task that asks for it loads it.
 ///
 /// # Errors
-/// If it can't be loaded, or its hash is a different one.
+/// [`SharedError`] if it can't be loaded, or its hash differs.
 pub fn step(spec: &StepSpec) -> Result<Arc<EmStep>, SharedError> {
     static STEPS: Mutex<Vec<(String, Arc<EmStep>)>> = Mutex::new(Vec::new());
     let mut steps = STEPS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
 //! The stages, one after the other, each of them a plan: read, deduplicate, encode, fit.
 //!
 //! A finished stage leaves a folder or a file under its final name and does not run again. Between
-//! the stages are the steps that a single process has to do: listing the files, and finding out
-//! which belong together.
+//! the stages are the steps for a single process: listing the files and grouping those that belong
+//! together.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use controlgen::encode::EncodeReport;
 use corpus::artifact::{ArtifactError, JsonFormat};
 use corpus::progress::Silent;
-use corpus::steps::{Listing, Steps};
+use corpus::stages::{BuildStages, Listing};
 use corpus::{CorpusError, CorpusReport, WindowCounts};
 use datafusion::common::DataFusionError;
 use datafusion::physical_expr::expressions::Column;
@@ -32,7 +32,7 @@ use crate::session::{Runner, StatusCallback};
 use crate::shared::ModelSpec;
 use crate::store::{self, StoreError};
 
-/// Why a run failed. Finished stages are kept, and the same run resumes from there.
+/// The reason a run failed. Finished stages are kept, and the same run resumes from there.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -78,7 +78,7 @@ pub struct StageReport {
     pub stage: String,
     /// Duration.
     pub seconds: f64,
-    /// Whether an earlier run had finished it.
+    /// Whether it had been finished by an earlier run.
     pub resumed: bool,
 }
 
@@ -119,7 +119,7 @@ struct Run<'a> {
 /// Runs a plan to completion.
 ///
 /// # Errors
-/// See [`RunError`].
+/// Returns a [`RunError`] if the plan can't be used or a stage fails.
 pub async fn run(
     plan: &Plan,
     runner: &Runner,
@@ -176,8 +176,8 @@ impl Run<'_> {
             }
             return Ok(CorpusReport::load(&target.join("report.json"))?);
         }
-        let steps = self.job.steps()?;
-        let listing = if let Some(listing) = steps.listing()? {
+        let build = self.job.build_stages()?;
+        let listing = if let Some(listing) = build.listing()? {
             self.resumed("list");
             listing
         } else {
@@ -187,21 +187,21 @@ impl Run<'_> {
             for url in &self.job.plan.stores {
                 in_stores.extend(store::list(&runtime, url).await?);
             }
-            let listing = steps.list(in_stores, &Silent)?;
+            let listing = build.list(in_stores, &Silent)?;
             self.end("list", start, &format!("{} files", listing.n_files));
             listing
         };
-        self.read(&steps, &listing).await?;
+        self.read(&build, &listing).await?;
         let start = self.begin("group", "finding out which files belong together");
-        let report = steps.group(&listing, &Silent)?;
+        let report = build.group(&listing, &Silent)?;
         self.end("group", start, &format!("{} groups", report.n_groups));
-        self.deduplicate(&steps, &listing, report).await
+        self.deduplicate(&build, &listing, report).await
     }
 
     /// From chunks of files to parts.
-    async fn read(&mut self, steps: &Steps, listing: &Listing) -> Result<(), RunError> {
+    async fn read(&mut self, build: &BuildStages, listing: &Listing) -> Result<(), RunError> {
         let all = 0..listing.n_chunks;
-        let left = || all.clone().filter(|chunk| !steps.is_read(*chunk)).collect::<Vec<u32>>();
+        let left = || all.clone().filter(|chunk| !build.is_read(*chunk)).collect::<Vec<u32>>();
         let n_before = left().len();
         if n_before == 0 {
             self.resumed("read");
@@ -251,7 +251,7 @@ impl Run<'_> {
     /// From parts to the table of windows.
     async fn deduplicate(
         &mut self,
-        steps: &Steps,
+        build: &BuildStages,
         listing: &Listing,
         mut report: CorpusReport,
     ) -> Result<CorpusReport, RunError> {
@@ -284,7 +284,7 @@ impl Run<'_> {
         for task in &tasks {
             report.add_windows(&task.counts);
         }
-        steps.check(&report)?;
+        build.check(&report)?;
         commit(tasks, "windows", &staged, &self.job.corpus(), |folder| {
             report.save(&folder.join("report.json"))
         })?;

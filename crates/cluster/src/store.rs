@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::{Arc, LazyLock};
 
-use corpus::steps::InStore;
+use corpus::stages::InStore;
 use datafusion::common::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use futures::TryStreamExt;
@@ -17,10 +17,10 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 use url::Url;
 
-/// The caller decides how many files are fetched at the same time; these threads wait for them.
+/// The caller chooses the number of files fetched at the same time; these threads wait for them.
 const N_THREADS: usize = 2;
 
-/// Why a store can't be searched.
+/// The reason a store can't be searched.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -70,7 +70,7 @@ impl AsRef<Url> for Address {
 /// All files below a URL, sorted by name.
 ///
 /// # Errors
-/// [`StoreError`].
+/// Returns [`StoreError`] if the URL is not usable or can't be listed.
 pub async fn list(runtime: &RuntimeEnv, url: &str) -> Result<Vec<InStore>, StoreError> {
     let (store, root) = resolve(runtime, url)?;
     let listed = |source| StoreError::List { url: url.to_owned(), source };

@@ -1,10 +1,10 @@
-//! New accompaniments of a style under a given melody.
+//! New accompaniments of a style for a given melody.
 //!
 //! A model of many voices does not know which of its notes are the melody, so the accompaniment is
-//! chosen, not computed. Several courses through the style are decoded, and the notes that would
-//! cover the melody are left out. Then a path through their windows is found that is consonant with
-//! the melody, has as many notes as the style, belongs to the style when it is encoded again
-//! together with the melody, and seldom changes its course.
+//! selected from candidates. Several courses through the style are decoded, and the notes that
+//! would cover the melody are removed. Then the best path through their windows is found: consonant
+//! with the melody, with as many notes as the style, belonging to the style when encoded again
+//! together with the melody, and with few changes between courses.
 
 use musicvae::seed;
 use note_seq::features::{Harmony, harmony};
@@ -20,15 +20,16 @@ use crate::mix::{nearest_component, transported};
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 
-/// How much each of the parts of a score counts. One for each, as all of them lie between 0 and 1;
+/// Weights of the parts of a score. All parts are between 0 and 1 and have weight 1; changing the
+/// course costs less than good harmony gains.
 /// leaving a course costs less than a good harmony gains.
 const CONSONANCE: f64 = 1.0;
 const MEMBERSHIP: f64 = 1.0;
 const DENSITY: f64 = 0.5;
 const CHANGE: f64 = 0.25;
-/// How far the melody itself moves into the style, in courses that begin with it.
+/// Strengths with which the melody itself moves toward the style, in courses that begin with it.
 const STRENGTHS: [f64; 2] = [0.7, 1.0];
-/// Unrelated real windows that are set against each of the melody's.
+/// Number of unrelated real windows compared with each of the melody's.
 const UNRELATED: usize = 32;
 
 /// A request for an accompaniment.
@@ -36,33 +37,34 @@ const UNRELATED: usize = 32;
 pub struct AccompanyRequest<'a> {
     /// The style of the accompaniment.
     pub style: &'a Style,
-    /// Courses that are tried; more take longer and fit better.
+    /// Number of courses to try; more take longer and fit better.
     pub n_courses: usize,
-    /// How latents become tokens.
+    /// Decoding options.
     pub decoding: Decoding,
 }
 
 /// A melody with an accompaniment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accompanied {
-    /// The accompaniment alone, a window for each of the melody's.
+    /// The accompaniment alone, one window for each of the melody's.
     pub windows: Vec<Vec<u16>>,
-    /// The latents that it was decoded from, `[n, Z]`.
+    /// The latents it was decoded from, `[n, Z]`.
     pub z: Vec<f32>,
-    /// How well it fits.
+    /// The quality of the fit.
     pub fit: AccompanimentFit,
 }
 
-/// How well an accompaniment fits its melody, next to what chance gives.
+/// The quality of the fit of an accompaniment to its melody, compared with chance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccompanimentFit {
-    /// Share of the time that melody and accompaniment sound together in which they are consonant.
+    /// Fraction of the time in which melody and accompaniment sound together that is consonant.
     pub consonance: Option<f64>,
-    /// The same of all courses, without a choice.
+    /// The same for all courses, without selection.
     pub unchosen: Option<f64>,
-    /// The same of unrelated real windows under the melody.
+    /// The same for unrelated real windows with the melody.
     pub unrelated: Option<f64>,
-    /// How surely melody and accompaniment together belong to the style, mean over the windows.
+    /// Probability that melody and accompaniment together belong to the style, mean over the
+    /// windows.
     pub membership: f64,
 }
 
@@ -71,16 +73,16 @@ struct Candidate {
     notes: Vec<ListNote>,
     harmony: Harmony,
     z: Vec<f32>,
-    /// Of melody and accompaniment together.
+    /// Membership of melody and accompaniment together.
     membership: f64,
     score: f64,
 }
 
-/// Writes an accompaniment of a style under the windows of a melody.
+/// Composes an accompaniment of a style for the windows of a melody.
 ///
 /// # Errors
-/// [`GenerateError::OneVoice`] for a model of single lines or of drums; for a temperature out of
-/// range.
+/// Returns [`GenerateError::OneVoice`] for a model of single lines or of drums, and an error if the
+/// temperature is out of range.
 pub fn accompany(
     model: &Model,
     styles: &Styles,
@@ -147,8 +149,8 @@ fn list(encoding: NoteListEncoding, row: &[u16]) -> NoteList {
     NoteList::from_row(encoding, row).expect("windows of the model's own kind")
 }
 
-/// The latents of all courses, `[courses, windows, Z]`: draws of the style, and every third one the
-/// melody itself moved into it, with a little of chance.
+/// The latents of all courses, `[courses, windows, Z]`: samples of the style, and for every third
+/// course the melody itself moved toward the style, with some randomness.
 fn courses(
     model: &Model,
     styles: &Styles,
@@ -172,7 +174,7 @@ fn courses(
         }
         let strength = STRENGTHS[(index / 3) as usize % STRENGTHS.len()];
         let moved = transported(&own, &from, &to, strength)?;
-        // Half-way to the draw, so that no two courses are the same.
+        // Halfway to the sample, so that no two courses are equal.
         let drawn = space.project_all(&drawn);
         let between: Vec<f64> =
             moved.iter().zip(&drawn).map(|(a, b)| f64::midpoint(*a, *b)).collect();
@@ -183,8 +185,8 @@ fn courses(
     Ok(z)
 }
 
-/// The notes of a window that lie under a melody: lower than what the melody plays at the time, or,
-/// while it rests, than its lowest note.
+/// The notes of a window that are below a melody: lower than the note that the melody plays at the
+/// time or, while it rests, than its lowest note.
 fn under(melody: &NoteList, window: &NoteList) -> Vec<ListNote> {
     let lowest = melody.notes().map(|note| note.pitch).min();
     let covers = |note: &ListNote| {
@@ -217,7 +219,7 @@ fn harmony_under(melody: &NoteList, notes: &[ListNote]) -> Harmony {
     grid.map(|note| harmony(top, &[note])).fold(Harmony::default(), Harmony::and)
 }
 
-/// Notes a beat of the real windows of a style, without those of their highest line.
+/// Number of notes per beat in the real windows of a style, without those of their highest line.
 fn density(
     reference: &Reference,
     encoding: NoteListEncoding,
@@ -234,13 +236,13 @@ fn density(
     n_notes as f64 / n_beats.max(1) as f64
 }
 
-/// The path through the windows, a course for each, with the largest sum of scores; each change of
-/// course costs [`CHANGE`].
+/// The path through the windows, one course for each, with the largest sum of scores; each change
+/// of course costs [`CHANGE`].
 fn best_path(candidates: &[Candidate], n_courses: usize, n_windows: usize) -> Vec<usize> {
     let score = |course: usize, window: usize| candidates[course * n_windows + window].score;
     let mut sums: Vec<f64> = (0..n_courses).map(|course| score(course, 0)).collect();
     let mut from: Vec<Vec<usize>> = Vec::new();
-    // Of equals the first.
+    // The first of equal ones.
     let best = |sums: &[f64]| {
         (0..sums.len()).rev().max_by(|a, b| sums[*a].total_cmp(&sums[*b])).unwrap_or(0)
     };
@@ -264,7 +266,7 @@ fn best_path(candidates: &[Candidate], n_courses: usize, n_windows: usize) -> Ve
     path
 }
 
-/// The consonance of real windows under the melody that have nothing to do with it.
+/// The consonance of unrelated real windows with the melody.
 fn unrelated(reference: &Reference, melodies: &[NoteList], seed: u64) -> Option<f64> {
     let mut rng = seed::stream(seed, "unrelated", 0);
     let mut found = Harmony::default();
@@ -312,7 +314,7 @@ mod tests {
             note(48, 67, 12),
         ]);
         let kept: Vec<u8> = under(&melody, &other).iter().map(|n| n.pitch.get()).collect();
-        // While it rests, what is below its lowest note, G4.
+        // While it rests, notes below its lowest note, G4.
         assert_eq!(kept, [48, 71, 64]);
         // C3 under C5 for 24 ticks, B4 under it for 12.
         let found = harmony_under(&melody, &under(&melody, &other));
@@ -328,7 +330,8 @@ mod tests {
             membership: 0.0,
             score,
         };
-        // Two courses of three windows: the second is a little better in the middle, then much.
+        // Two courses of three windows: the second is slightly better in the middle, then much
+        // better.
         let of = |scores: [f64; 6]| best_path(&scores.map(candidate), 2, 3);
         assert_eq!(of([1.0, 1.0, 1.0, 0.5, 1.2, 0.5]), [0, 0, 0]);
         assert_eq!(of([1.0, 1.0, 1.0, 0.5, 2.0, 0.5]), [0, 1, 0]);

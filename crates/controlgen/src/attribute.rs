@@ -1,10 +1,9 @@
-//! What can be turned up and down in a piece: density, pitch, range, syncopation and more.
+//! Attributes of music that can be shifted: density, pitch, range, syncopation and more.
 //!
-//! An attribute is measured on the notes ([`Attribute::measure`]); a direction in latent space that
+//! An attribute is measured on the notes ([`Attribute::measure`]). A direction in latent space that
 //! changes it is learned from the model's reference windows ([`AttributeVectors::learn`]) and added
-//! to latents ([`AttributeVectors::shift`]), as attribute vectors are in MusicVAE (Roberts et al.
-//! 2018, section 4.4). Of several draws, the one that comes nearest to what was asked for is kept
-//! ([`Aim`]).
+//! to latents ([`AttributeVectors::shift`]), like the attribute vectors of MusicVAE (Roberts et al.
+//! 2018, section 4.4). Of several samples, the one nearest to the target is kept ([`Aim`]).
 
 mod aim;
 mod asked;
@@ -27,49 +26,49 @@ use crate::generate::GenerateError;
 
 pub use aim::Aim;
 pub(crate) use aim::usual;
-pub use asked::{AskedReport, AskedRequest, asked_report};
+pub use asked::{AskedReport, AskedRequest, LowestAsked, asked_report};
 pub use report::{DIALS, DialReport, DialRequest, OtherAttribute, dial_report};
 pub use turn::{TurnRequest, Turned, turn};
 pub use vectors::{AttributeMethod, AttributeVector, AttributeVectors, Unlearnt};
 
 /// A measurable property of music: the features that latents can be shifted along.
 ///
-/// Which feature measures it depends on the form of the windows: that of a melody
+/// The form of the windows decides which feature measures it: that of a melody
 /// ([`Attribute::feature`]), or that of all voices or of drums ([`Attribute::texture`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribute {
-    /// How many notes there are.
+    /// Number of notes.
     Density,
-    /// How high they are.
+    /// Height of the notes.
     Pitch,
-    /// From the lowest to the highest note.
+    /// Interval from the lowest to the highest note.
     Range,
-    /// How syncopated the rhythm is.
+    /// Syncopation of the rhythm.
     Syncopation,
-    /// How far a melody moves from note to note.
+    /// Size of the intervals of a melody.
     Interval,
-    /// How much of the music is in one scale.
+    /// Amount of the music in one scale.
     Scale,
-    /// How many tones sound together.
+    /// Number of tones that sound together.
     Polyphony,
-    /// How far apart they are.
+    /// Distance between them.
     Spread,
-    /// How consonant they are.
+    /// Consonance between them.
     Consonance,
-    /// How often the chord changes.
+    /// Frequency of chord changes.
     Chords,
-    /// How long notes are.
+    /// Length of notes.
     Length,
-    /// How loud they are.
+    /// Loudness of notes.
     Loudness,
-    /// How uneven eighths are.
+    /// Unevenness of eighth notes.
     Swing,
-    /// How late drums are played.
+    /// Lateness of drum hits.
     Timing,
 }
 
-/// An attribute turned up or down by the user, in standard deviations of the training music.
+/// An attribute shifted by the user, in standard deviations of the training music.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dial {
     /// The attribute.
@@ -78,40 +77,40 @@ pub struct Dial {
     pub by: f64,
 }
 
-/// Why attributes can't be learned or used.
+/// The reason why attributes can't be learned or used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AttributeError {
-    /// No attribute has that name.
-    #[error("no attribute `{found}`; there are {}", Attribute::ALL.map(Attribute::name).join(", "))]
+    /// No attribute has this name.
+    #[error("unknown attribute `{found}`; known are {}", Attribute::ALL.map(Attribute::name).join(", "))]
     Unknown {
-        /// What was asked for.
+        /// The name found.
         found: String,
     },
-    /// A dial that can't be read.
+    /// A dial that can't be parsed.
     #[error(
         "`{found}` is not an attribute with an offset, for example `density:+1.5` (-10 to 10 standard \
          deviations are allowed)"
     )]
     Dial {
-        /// What was found.
+        /// The text found.
         found: String,
     },
     /// The model's windows have no melody.
-    #[error("attributes are those of a melody, and a model of `{kind}` writes none")]
+    #[error("attributes need a melody, and windows of `{kind}` have none")]
     NoMelody {
         /// The model's kind.
         kind: &'static str,
     },
-    /// Too little to learn from.
+    /// Too few windows to learn from.
     #[error(
         "the model's reference has {found} windows of two notes or more; attributes need at least \
          {needed}"
     )]
     TooFew {
-        /// Windows there are.
+        /// Number of windows found.
         found: usize,
-        /// Windows needed.
+        /// Number of windows needed.
         needed: usize,
     },
     /// The model folder has no attributes.
@@ -124,7 +123,7 @@ pub enum AttributeError {
     },
     /// The attributes belong to another model.
     #[error(
-        "{} is of another model (hash {found}); learn it again with `controlgen attribute learn`",
+        "{} belongs to another model (hash {found}); learn it again with `controlgen attribute learn`",
         path.display()
     )]
     Foreign {
@@ -138,10 +137,10 @@ pub enum AttributeError {
     Unlearnt {
         /// The attribute.
         attribute: Attribute,
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// The latents have no covariance that can be used.
+    /// The covariance of the latents can't be used.
     #[error("attributes can't be learned: {0}")]
     Model(#[from] gmm::ModelError),
     /// A setting is out of range.
@@ -153,7 +152,7 @@ pub enum AttributeError {
 }
 
 impl Attribute {
-    /// All of them.
+    /// All attributes.
     pub const ALL: [Self; 14] = [
         Self::Density,
         Self::Pitch,
@@ -171,7 +170,7 @@ impl Attribute {
         Self::Timing,
     ];
 
-    /// Its name, as users type it.
+    /// The name, as users type it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Density => "density",
@@ -204,8 +203,8 @@ impl Attribute {
         })
     }
 
-    /// The feature of lists of notes of an encoding that measures it; `None` if such lists have no
-    /// such property.
+    /// The feature that measures it in lists of notes with an encoding; `None` if such lists have
+    /// no such property.
     pub fn texture(self, encoding: NoteListEncoding) -> Option<TextureFeature> {
         let feature = match (encoding.has_tones(), self) {
             (true, Self::Density) => TextureFeature::NotesPerBeat,
@@ -229,7 +228,7 @@ impl Attribute {
         Some(feature)
     }
 
-    /// Those that windows of a form have.
+    /// The attributes that windows of a form have.
     pub fn of_form(form: &WindowForm) -> Vec<Self> {
         let has = |attribute: &Self| match form {
             WindowForm::Steps(_) => attribute.feature().is_some(),
@@ -324,7 +323,7 @@ mod tests {
         assert_eq!(of(Attribute::Density), Some(5.0 / 8.0));
         assert_eq!(of(Attribute::Polyphony), Some(2.5));
         assert_eq!(of(Attribute::Range), Some(12.0));
-        // All six pairs are consonant; nothing is said of loudness.
+        // All six pairs are consonant; there is no information about loudness.
         assert_eq!(of(Attribute::Consonance), Some(1.0));
         assert_eq!((of(Attribute::Loudness), of(Attribute::Timing)), (None, None));
         let drums = WindowForm::Notes(NoteListEncoding::DRUMS_2BAR_GROOVE);
@@ -344,7 +343,7 @@ mod tests {
         assert_eq!(measure(Attribute::Pitch, &tokens), Some(66.0));
         assert_eq!(measure(Attribute::Range, &tokens), Some(13.0));
         assert_eq!(measure(Attribute::Interval, &tokens), Some(13.0 / 3.0));
-        // C, E, G and C# are in no one major scale; three of them are.
+        // C, E, G and C# are not all in one major scale; three of them are.
         assert_eq!(measure(Attribute::Scale, &tokens), Some(0.75));
         assert_eq!(measure(Attribute::Syncopation, &tokens), Some(0.0));
         assert_eq!(measure(Attribute::Density, &[41, 0, 0, 0]), None);
@@ -371,7 +370,7 @@ mod tests {
         let error = "sadness:1".parse::<Dial>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "no attribute `sadness`; there are density, pitch, range, syncopation, interval, scale, \
+            "unknown attribute `sadness`; known are density, pitch, range, syncopation, interval, scale, \
              polyphony, spread, consonance, chords, length, loudness, swing, timing"
         );
         for bad in ["density", "density:much", "density:nan", "density:99"] {

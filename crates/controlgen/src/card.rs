@@ -6,7 +6,7 @@ use musicvae::{NetworkConfig, Scores};
 
 use crate::model::{ModelConfig, Origin};
 
-/// A model card in Markdown: what the model is, how it was trained, how well it does.
+/// A model card in Markdown: what the model is, how it was trained, and its scores.
 pub(crate) fn model_card(config: &ModelConfig) -> String {
     let mut card = format!("# A MusicVAE of kind `{}`\n\n", config.kind);
     if let Some(training) = &config.training {
@@ -35,15 +35,14 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
             imported.form,
             match &imported.corpus_hash {
                 Some(hash) => format!("found on corpus {hash}"),
-                None => "all, because they were not looked for".to_owned(),
+                None => "all, because no corpus was given to find them".to_owned(),
             },
         );
     }
     if let Some(std_dev) = config.imported.as_ref().and_then(|imported| imported.std_dev) {
         let _ = writeln!(
             card,
-            "The checkpoint has no standard deviations of posteriors: {std_dev} stands for all of \
-             them.",
+            "The checkpoint has no standard deviations of posteriors: {std_dev} is used for all of them.",
         );
     }
     card.push_str("\n| | |\n|---|---|\n");
@@ -80,7 +79,7 @@ pub(crate) fn model_card(config: &ModelConfig) -> String {
 fn size_rows(network: &NetworkConfig) -> String {
     match network {
         NetworkConfig::Steps(sizes) => format!(
-            "| steps a window, classes | {}, {:?} |\n\
+            "| steps per window, classes | {}, {:?} |\n\
              | encoder, decoder units | {:?}, {:?} |\n",
             sizes.n_steps, sizes.n_classes, sizes.encoder_sizes, sizes.decoder_sizes,
         ),
@@ -89,7 +88,7 @@ fn size_rows(network: &NetworkConfig) -> String {
             let fields: Vec<String> =
                 fields.map(|field| format!("{} {}", field.name(), field.n_classes)).collect();
             format!(
-                "| bars a window, classes of a note | {}, {} |\n\
+                "| bars per window, classes of a note | {}, {} |\n\
                  | units of encoder, conductor, lists | {}, {}, {} |\n",
                 sizes.encoding.n_bars(),
                 fields.join(", "),
@@ -101,7 +100,7 @@ fn size_rows(network: &NetworkConfig) -> String {
     }
 }
 
-/// Rows of a table with what a model did with held-out windows.
+/// Rows of a table with a model's scores on held-out windows.
 fn score_rows(heldout: &Scores) -> String {
     let (best, active_std_dev) = match heldout {
         Scores::Steps(scores) => ("accuracy, teacher-forced", scores.active_std_dev),
@@ -124,14 +123,16 @@ fn score_rows(heldout: &Scores) -> String {
     )
 }
 
-/// A sentence on the model that training began with.
+/// A sentence on the model that training started from.
 fn began_with(from: &Origin) -> String {
     let whence = match (&from.imported, from.n_steps, &from.corpus_hash) {
         (Some(source), ..) => format!("imported from `{source}`"),
         (None, Some(n_steps), Some(corpus)) => {
-            format!("trained up to step {n_steps} of its schedules, at last on corpus {corpus}")
+            format!(
+                "trained up to step {n_steps} of its schedules, most recently on corpus {corpus}"
+            )
         }
         _ => "of unknown training".to_owned(),
     };
-    format!("It began with the weights of model {} ({whence}).", from.hash)
+    format!("Training started from the weights of model {} ({whence}).", from.hash)
 }

@@ -1,15 +1,15 @@
-//! The copy check: how much of a piece stands note for note in the training music.
+//! Copy check: the amount of a piece that repeats the training music note for note.
 //!
-//! What is compared does not depend on the key: of each note the interval to the next one and the
-//! steps until it starts (of drums, what is struck and the steps until the next hit). All such
-//! n-grams of the training windows, of every length, are found in one index: a suffix array
+//! The comparison does not depend on the key: it uses the interval from each note to the next and
+//! the steps until it starts (for drums, the drums struck and the steps until the next hit). All
+//! such n-grams of the training windows, of every length, are found in one index: a suffix array
 //! (Manber and Myers, "Suffix arrays: a new method for on-line string searches", 1993) over the
-//! windows put together again to lines of music. It is built once and kept in the model folder as
-//! `copy.index`. Of more than a million notes, every second suffix is in it; a match that begins
-//! between two of them is found by its rest.
+//! lines of music reassembled from the windows. It is built once and stored in the model folder as
+//! `copy.index`. With more than a million notes, it contains every second suffix; a match that
+//! begins between two of them is found from its second symbol on.
 //!
-//! Memory: 8 bytes a note (6 of more than a million), 24 a line of music, and the names of the
-//! files.
+//! Memory: 8 bytes per note (6 if there are more than a million), 24 per line of music, and the
+//! names of the files.
 
 mod file;
 mod index;
@@ -26,39 +26,40 @@ use thiserror::Error;
 pub use index::CopyIndex;
 pub use search::Survey;
 
-/// The file in a model folder.
+/// Name of the file in a model folder.
 pub const FILE: &str = "copy.index";
 
-/// The longest stretch of training music that a piece repeats.
+/// The longest run of notes that a piece shares with the training music.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyMatch {
-    /// Notes in a row that are the same but for the key: 2 or more.
+    /// Number of consecutive notes that are equal except for the key: 2 or more.
     pub n_notes: usize,
-    /// Notes of the part it was found in.
+    /// Number of notes in the part that contains it.
     pub of_notes: usize,
     /// The part of the piece, from 0.
     pub part: usize,
     /// The step of the piece on which it begins, from 0.
     pub at_step: usize,
-    /// Where the training music has it: the file, relative to the corpus root.
+    /// Location in the training music: the file, relative to the corpus root.
     pub file: String,
-    /// The bar there in which it begins, from 0.
+    /// The bar of the file in which it begins, from 0.
     pub start_bar: u32,
-    /// How many places of the training music have it. What many pieces have is nobody's.
+    /// Number of occurrences in the training music. A pattern that many pieces share is a
+    /// commonplace.
     pub n_places: usize,
 }
 
-/// Why there is no copy index, or none that can be used.
+/// The reason why there is no usable copy index.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CopyError {
-    /// Something else under its name.
+    /// The file is something else.
     #[error("{} is not a copy index; make it again with `controlgen copy-index`", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// Another version.
+    /// A different version.
     #[error(
         "{} is a copy index of version {found}; this program reads version {expected}: make it \
          again with `controlgen copy-index`", path.display()
@@ -66,12 +67,12 @@ pub enum CopyError {
     Version {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The version found.
         found: u32,
-        /// The version read here.
+        /// The version this program reads.
         expected: u32,
     },
-    /// It was changed or cut short.
+    /// The file was changed or truncated.
     #[error(
         "{} is damaged ({what}); make it again with `controlgen copy-index`", path.display()
     )]
@@ -81,7 +82,7 @@ pub enum CopyError {
         /// The problem.
         what: &'static str,
     },
-    /// It holds music of another kind.
+    /// The index has music of another kind.
     #[error(
         "{} holds windows of `{found}`, the model is of `{expected}`; make it again with \
          `controlgen copy-index`", path.display()
@@ -89,15 +90,15 @@ pub enum CopyError {
     Kind {
         /// The file.
         path: PathBuf,
-        /// Its kind.
+        /// Kind of the index.
         found: String,
-        /// The model's.
+        /// Kind of the model.
         expected: String,
     },
-    /// More music than positions can be numbered.
+    /// More notes than positions can be numbered.
     #[error("the training windows have over {max} notes; a copy index can't hold more")]
     TooLarge {
-        /// The most that an index holds.
+        /// Maximum number of notes in an index.
         max: u32,
     },
     /// Reading or writing failed.

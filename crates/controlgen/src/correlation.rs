@@ -1,12 +1,12 @@
-//! Correlation of two series: Pearson's, and Spearman's of the ranks.
+//! Pearson's and Spearman's correlation of two series.
 
-/// Spearman's rank correlation: Pearson's of the ranks, ties sharing their mean rank. None for
-/// fewer than two pairs, or where one side does not vary.
+/// Spearman's rank correlation: Pearson's correlation of the ranks, with the mean rank for ties.
+/// `None` for fewer than two pairs, or if either side is constant.
 pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     pearson(&ranks(a), &ranks(b))
 }
 
-/// Pearson's correlation; none for fewer than two pairs, or where one side does not vary.
+/// Pearson's correlation; `None` for fewer than two pairs, or if either side is constant.
 pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
     if a.len() != b.len() || a.len() < 2 {
         return None;
@@ -29,7 +29,7 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     while first < order.len() {
         let tied =
             order[first..].iter().take_while(|i| values[**i] == values[order[first]]).count();
-        // Ranks first + 1 … first + tied.
+        // Ranks `first + 1` to `first + tied`.
         let rank = first as f64 + f64::midpoint(tied as f64, 1.0);
         order[first..first + tied].iter().for_each(|i| ranks[*i] = rank);
         first += tied;

@@ -1,4 +1,4 @@
-//! From windows to latents.
+//! Encoding of windows to latents.
 
 mod origin;
 
@@ -15,23 +15,24 @@ use crate::model::Model;
 
 pub use origin::{LatentsReport, check_latents};
 
-/// Windows encoded at once.
+/// Number of windows encoded together.
 const WINDOWS_PER_CHUNK: usize = 1 << 13;
 
-/// What was encoded.
+/// The result of encoding a corpus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodeReport {
-    /// Windows to learn from.
+    /// Number of training windows.
     pub n_train: usize,
-    /// Windows held out.
+    /// Number of held-out windows.
     pub n_heldout: usize,
 }
 
-/// Encodes every window of a corpus folder into a latents folder `out`, with a report of whose
-/// latents they are.
+/// Encodes every window of a corpus folder into a latents folder `out`, with a report that
+/// identifies the model and corpus.
 ///
 /// # Errors
-/// Where the corpus can't be read or is not of the model's kind, or `out` is there already.
+/// Returns an error if the corpus can't be read or is not of the model's kind, or if `out` already
+/// exists.
 pub fn encode_corpus(
     model: &Model,
     corpus: &Path,

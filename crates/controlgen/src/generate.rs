@@ -8,7 +8,7 @@ mod latent_path;
 mod membership;
 mod pieces;
 mod place;
-mod reencoding;
+mod style_check;
 mod target;
 
 use corpus::artifact::ArtifactError;
@@ -31,8 +31,8 @@ pub use latent_path::{LatentPath, LatentSampling, blend};
 pub use membership::memberships;
 pub use pieces::{Dropped, Piece, PieceFilter, PieceRequest, Pieces, pieces, pieces_while};
 pub use place::{Placement, Plane};
-pub use reencoding::{ReencodingAccuracy, reencoding_accuracy};
-pub use target::Target;
+pub use style_check::StyleCheck;
+pub use target::{StyleChoice, Target};
 
 /// Windows decoded between two checks of whether to go on.
 const WINDOWS_PER_CHECK: usize = 64;

@@ -1,5 +1,5 @@
-//! Magenta's published checkpoints as model folders, and model folders for PyTorch or at half the
-//! size.
+//! Import of Magenta's published checkpoints as model folders; export of model folders to PyTorch
+//! and in half precision.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::model::{ImportSummary, Model, ModelConfig, WEIGHTS};
 use crate::training::{ACTIVITY_TOKENS, every_nth};
 
-/// What to import.
+/// The checkpoint to import, and options.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
     /// A checkpoint: folder, `.tar`, manifest or `.index`.
@@ -31,7 +31,7 @@ pub struct ImportRequest {
     pub corpus: Option<PathBuf>,
 }
 
-/// What an import came to.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportOutcome {
     /// The model's folder.
@@ -41,23 +41,23 @@ pub struct ImportOutcome {
     pub kind: String,
     /// Its sizes.
     pub musicvae: MusicVaeConfig,
-    /// Latent dimensions that count as active.
+    /// Number of active latent dimensions.
     pub n_active: usize,
 }
 
-/// Why there is no imported model.
+/// The reason why a model could not be imported.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ImportModelError {
-    /// The checkpoint can't be read, or holds another kind of model.
+    /// The checkpoint can't be read, or contains another kind of model.
     #[error("can't import {}", source_path.display())]
     Checkpoint {
         /// The checkpoint.
         source_path: PathBuf,
-        /// Why.
+        /// The cause.
         source: ImportError,
     },
-    /// The music that the model is of is not known to this program.
+    /// The model's music is of a kind unknown to this program.
     #[error(
         "can't import {}: it has {:?} classes and windows of {} steps", source_path.display(),
         musicvae.n_classes, musicvae.n_steps
@@ -67,10 +67,10 @@ pub enum ImportModelError {
         source_path: PathBuf,
         /// Its sizes.
         musicvae: Box<MusicVaeConfig>,
-        /// The kind that this would be.
+        /// The kind that it would be.
         source: UnknownKind,
     },
-    /// The corpus is of other music than the model.
+    /// The corpus has other music than the model.
     #[error("the corpus {} holds `{found}` windows; the model is of `{expected}`", corpus.display())]
     Corpus {
         /// The corpus folder.
@@ -85,17 +85,17 @@ pub enum ImportModelError {
     Artifact(#[from] ArtifactError),
 }
 
-/// Imports a checkpoint of Magenta's as a model folder.
+/// Imports one of Magenta's checkpoints as a model folder.
 ///
-/// A checkpoint says nothing of the music it was trained on, hence nothing of the dimensions that
-/// carry information. Given a corpus, they are found on its training windows; otherwise all count
-/// as active.
+/// A checkpoint has no information about the music it was trained on, and so none about the
+/// dimensions that carry information. Given a corpus, they are found with its training windows;
+/// otherwise all dimensions count as active.
 ///
 /// # Errors
-/// See [`ImportModelError`]; nothing is written then.
+/// Returns an [`ImportModelError`]; nothing is written then.
 ///
 /// # Panics
-/// If the standard deviation is outside of [`STD_DEV_RANGE`].
+/// If the standard deviation is outside [`STD_DEV_RANGE`].
 pub fn import_magenta(
     request: &ImportRequest,
     device: &Device,
@@ -177,7 +177,8 @@ pub fn import_magenta(
 /// [`musicvae::Network::to_torch_safetensors`].
 ///
 /// # Errors
-/// [`ArtifactError::Exists`] if something stands at `file`; [`ArtifactError::Io`].
+/// Returns [`ArtifactError::Exists`] if `file` already exists, and [`ArtifactError::Io`] if writing
+/// fails.
 pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
     if file.exists() {
         return Err(ArtifactError::Exists { path: file.to_owned() });
@@ -189,12 +190,12 @@ pub fn export_torch(model: &Model, file: &Path) -> Result<(), ArtifactError> {
 /// latents differ slightly from those of the model.
 ///
 /// # Errors
-/// [`ArtifactError::Exists`] if something stands at `out`; [`ArtifactError::Weights`] where a
-/// weight is too large for half precision (65,504); [`ArtifactError::Io`].
+/// Returns [`ArtifactError::Exists`] if `out` already exists, [`ArtifactError::Weights`] if a
+/// weight is too large for half precision (65,504), and [`ArtifactError::Io`] if writing fails.
 pub fn halve(model: &Model, out: &Path, device: &Device) -> Result<(), ArtifactError> {
     let config = model.config();
     let bytes = model.network().to_safetensors(Precision::F16);
-    // What can't be read back is not written.
+    // Weights that can't be read back are not written.
     Network::from_safetensors(&config.network, &bytes, device)
         .map_err(|source| ArtifactError::weights(&model.folder().join(WEIGHTS), source))?;
     write_folder(out, |folder| {
@@ -210,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    /// A checkpoint of deeplearn.js with numbers of no meaning: a melody model, tiny but whole.
+    /// A deeplearn.js checkpoint with arbitrary numbers: a melody model, tiny but complete.
     fn checkpoint(folder: &Path, n_steps: usize) {
         let (z, encoder, decoder, classes) = (3, 2, 4, 90);
         let cell = |direction: &str| {
@@ -264,7 +265,7 @@ mod tests {
         assert!(model.config().training.is_none());
         let card = fs::read_to_string(outcome.model.join("README.md")).unwrap();
         assert!(card.contains("Imported by controlgen"), "{card}");
-        // A folder that is there is left as it is.
+        // An existing folder is not changed.
         let error = import_magenta(&request, &device).unwrap_err();
         assert!(matches!(error, ImportModelError::Artifact(ArtifactError::Exists { .. })));
 
@@ -279,7 +280,7 @@ mod tests {
         let half = Model::load(&out, &device).unwrap();
         let bytes = |folder: &Path| fs::metadata(folder.join(WEIGHTS)).unwrap().len();
         assert!(bytes(&out) < bytes(model.folder()));
-        // Every weight is the whole model's, rounded.
+        // Every weight is the rounded weight of the original model.
         let rounded = |model: &Model| model.network().to_safetensors(Precision::F16);
         assert_eq!(rounded(&half), rounded(&model));
         assert!(matches!(halve(&model, &out, &device), Err(ArtifactError::Exists { .. })));

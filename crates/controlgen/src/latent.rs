@@ -5,8 +5,8 @@ use rand_distr::StandardNormal;
 
 /// The latent space of a model, and which of its dimensions carry information.
 ///
-/// Mixtures and attributes are defined on the active dimensions only; the others are independent of
-/// the music, so that the decoder may receive anything the prior `N(0, 1)` gives there.
+/// Mixtures and attributes are defined on the active dimensions only. The others are independent of
+/// the music, so any sample of the prior `N(0, 1)` is valid there.
 ///
 /// # Examples
 /// ```
@@ -58,12 +58,12 @@ impl LatentSpace {
         self.active.iter().map(|d| f64::from(z[*d])).collect()
     }
 
-    /// The active dimensions of latents `[n, Z]`: `[n, D]`, row by row.
+    /// The active dimensions of latents `[n, Z]`: `[n, D]`, row-major.
     pub fn project_all(&self, latents: &[f32]) -> Vec<f64> {
         self.rows(latents).flat_map(|z| self.active.iter().map(|d| f64::from(z[*d]))).collect()
     }
 
-    /// The active dimensions `[n, D]` of some latents, one slice each.
+    /// The active dimensions `[n, D]` of some latents, given as slices.
     pub fn project_rows<'a>(&self, latents: impl IntoIterator<Item = &'a [f32]>) -> Vec<f64> {
         let row = |z: &'a [f32]| self.active.iter().map(|d| f64::from(z[*d]));
         latents.into_iter().flat_map(row).collect()
@@ -117,7 +117,8 @@ impl LatentSpace {
     }
 }
 
-/// The index of the largest value, the first of equals; `None` for no values or NaN alone.
+/// The index of the largest value, the first of equal ones; `None` without values or if all are
+/// NaN.
 pub fn argmax(values: &[f64]) -> Option<usize> {
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     values.iter().position(|value| *value >= largest)
@@ -209,7 +210,7 @@ mod tests {
             a in proptest::collection::vec(-3.0_f32..3.0, 5), angle in 0.1_f64..3.0, t in 0.0_f64..1.0,
         ) {
             prop_assume!(a.iter().map(|v| v * v).sum::<f32>() > 0.1);
-            // b is a turned in the plane of the first two axes and a stretched by nothing.
+            // b is a, rotated in the plane of the first two axes and not stretched.
             let (c, s) = (angle.cos() as f32, angle.sin() as f32);
             let mut b = a.clone();
             (b[0], b[1]) = (c * a[0] - s * a[1], s * a[0] + c * a[1]);

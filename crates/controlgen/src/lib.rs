@@ -13,15 +13,17 @@
 //! | fit | [`style::fit`] | model and latents | the model's styles |
 //! | generate | [`generate::pieces`] | a model with styles | windows |
 //! | whole pieces | [`piece::PieceModel`], [`piece::Composition`] | a corpus; a model with styles | what pieces do; windows |
+//! | arrange | [`arrange::Arranger`], [`new_music::NewMusic`] | windows; a request | music of all players |
 //! | continue, fill | [`piece::insert`] | a tune | the tune with new bars |
 //! | mix | [`mix::mix`] | a tune and a style | windows |
 //! | vary | [`similar::similar`], [`generate::interpolate`] | tunes | windows |
-//! | turn | [`attribute::AttributeVectors`] | a model's reference | directions in latent space |
+//! | shift | [`attribute::AttributeVectors`] | a model's reference | directions in latent space |
 //! | check | [`copy::CopyIndex`] | a corpus folder, windows | matches with training music |
 //!
-//! It knows no terminal: work that takes long reports to a [`corpus::progress::Progress`].
+//! It never writes to the terminal: long work reports to a [`corpus::progress::Progress`].
 
 pub mod accompany;
+pub mod arrange;
 pub mod attribute;
 mod card;
 pub mod copy;
@@ -33,6 +35,7 @@ pub mod latent;
 pub mod mix;
 pub mod model;
 pub mod names;
+pub mod new_music;
 pub mod output;
 pub mod piano_roll;
 pub mod piece;

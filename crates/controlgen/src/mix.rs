@@ -1,7 +1,7 @@
 //! Mixing a style into a tune: the demo of the paper's authors.
 //!
 //! The latents of a tune's windows move some distance toward a style and are decoded to a new tune
-//! that keeps some of the first, to be played alone or as a second voice with the original.
+//! that keeps part of the original, to be played alone or as a second voice with it.
 
 use gmm::{Gaussian, GaussianMixture, ModelError, Samples};
 use musicvae::seed;
@@ -20,28 +20,28 @@ const OTHER_STYLES: usize = 8;
 /// Number of unrelated real windows that each window of the tune is compared with.
 const UNRELATED: usize = 32;
 
-/// How a latent moves toward a style.
+/// Method of moving a latent toward a style.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MixMethod {
-    /// Along the optimal transport from the tune's nearest component to the style, which maps the
-    /// mean to the mean and keeps what is special about the tune. Deterministic.
+    /// Along the optimal transport from the tune's nearest component to the style, which maps mean
+    /// to mean and preserves the individuality of the tune. Deterministic.
     #[default]
     Transport,
-    /// Linear interpolation to samples of the style, one for each window.
+    /// Linear interpolation to samples of the style, one per window.
     Interpolate,
 }
 
-/// The style to mix in, and how.
+/// The style to mix in, and options.
 #[derive(Clone, Copy, Debug)]
 pub struct MixRequest<'a> {
     /// The style.
     pub style: &'a Style,
-    /// 0 is the tune, 1 the style.
+    /// 0 for the tune, 1 for the style.
     pub strength: f64,
     /// The path of the latents.
     pub method: MixMethod,
-    /// How latents become tokens.
+    /// Decoding options.
     pub decoding: Decoding,
 }
 
@@ -62,14 +62,14 @@ pub struct Mixed {
     pub components: Vec<f64>,
 }
 
-/// How well the mix sounds together with the tune, compared with other styles and chance.
+/// Consonance of the mix with the tune, compared with other styles and chance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HarmonyReport {
     /// The mix and the tune.
     pub mix: Harmony,
     /// Fraction of the common time that is consonant; `None` if they never sound together.
     pub consonance: Option<f64>,
-    /// The same for other styles mixed in with equal strength, all together.
+    /// The same for other styles mixed in with equal strength, combined.
     pub other_styles: Option<f64>,
     /// The same for unrelated windows of the training music.
     pub unrelated: Option<f64>,
@@ -86,10 +86,10 @@ impl MixRequest<'_> {
     }
 }
 
-/// Mixes a style into windows of a tune, under its own chords if the model takes any.
+/// Mixes a style into windows of a tune, with its own chords if the model uses any.
 ///
 /// # Errors
-/// [`GenerateError`]: for a strength or temperature out of range.
+/// Returns a [`GenerateError`] if the strength or temperature is out of range.
 pub fn mix(
     model: &Model,
     styles: &Styles,
@@ -103,7 +103,7 @@ pub fn mix(
 /// windows).
 ///
 /// # Errors
-/// Those of [`mix`]; [`GenerateError::Stopped`].
+/// Same as [`mix`], and [`GenerateError::Stopped`].
 pub fn mix_while(
     model: &Model,
     styles: &Styles,
@@ -149,10 +149,10 @@ pub fn mix_while(
     })
 }
 
-/// The component with the largest mean responsibility for points `[n, D]`, the first of equals.
+/// The component with the largest mean responsibility for points `[n, D]`; the first of equal ones.
 ///
 /// # Errors
-/// [`ModelError::FeatureMismatch`] if there is no point, or one of other dimensions.
+/// Returns [`ModelError::FeatureMismatch`] if there are no points, or points of other dimensions.
 pub fn nearest_component(mixture: &GaussianMixture, points: &[f64]) -> Result<usize, ModelError> {
     let d = mixture.n_features();
     let Ok(samples) = Samples::new(points, points.len() / d.max(1), d) else {
@@ -166,10 +166,10 @@ pub fn nearest_component(mixture: &GaussianMixture, points: &[f64]) -> Result<us
     Ok(argmax(&sums).unwrap_or(0))
 }
 
-/// Points `[n, D]` after a fraction of their path from one Gaussian to another.
+/// Points `[n, D]` moved by a fraction of their path from one Gaussian to another.
 ///
 /// # Errors
-/// [`ModelError`] if the dimensions differ.
+/// Returns a [`ModelError`] if the dimensions differ.
 pub fn transported(
     points: &[f64],
     from: &Gaussian,
@@ -185,7 +185,7 @@ pub fn transported(
 /// random windows of the training music, 32 for each window of the tune.
 ///
 /// # Errors
-/// See [`mix`].
+/// Same as [`mix`].
 pub fn harmony_report(
     model: &Model,
     styles: &Styles,
@@ -246,7 +246,8 @@ mod tests {
         let near = |found: &[f64], wanted: [f64; 2]| {
             assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
         };
-        // One deviation above the mean in both stays one deviation above the mean.
+        // One standard deviation above the mean in both stays one standard deviation above the
+        // mean.
         near(&moved[..2], [13.0, -9.0]);
         near(&moved[2..], [10.0, -10.0]);
         near(&transported(&points, &from, &to, 0.25).unwrap()[..2], [4.0, -0.75]);

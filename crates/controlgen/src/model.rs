@@ -31,7 +31,7 @@ impl Model {
     /// Loads a model folder onto a device.
     ///
     /// # Errors
-    /// Where a file is missing, damaged, or of another version or configuration.
+    /// Returns an error if a file is missing, damaged, or of another version or configuration.
     pub fn load(folder: &Path, device: &Device) -> ArtifactResult<Self> {
         let config_path = folder.join("config.json");
         if !config_path.exists() {
@@ -64,7 +64,7 @@ impl Model {
         Ok(Self { folder, config, kind, network, latent_space, hash })
     }
 
-    /// Where it was loaded from.
+    /// The folder it was loaded from.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -74,7 +74,7 @@ impl Model {
         &self.config
     }
 
-    /// What it is of.
+    /// The kind of its windows.
     pub fn kind(&self) -> &Kind {
         &self.kind
     }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_that_of_both_files_together() {
-        // SHA-256 of "abc", of which the first 16 digits are well known (FIPS 180-2, B.1).
+        // SHA-256 of "abc", whose first 16 digits are well known (FIPS 180-2, B.1).
         assert_eq!(hash(b"ab", b"c"), "ba7816bf8f01cfea");
     }
 }

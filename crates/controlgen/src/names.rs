@@ -1,23 +1,24 @@
-//! Names of files that every file system takes, and that clash on none.
+//! Unique file names that are valid on all file systems.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Endings of the files that are written under one name. The longer ones come first.
+/// Extensions of the files written under one name. Longer ones come first.
 const ENDINGS: [&str; 6] = [".style.json", ".json", ".mid", ".wav", ".svg", ".png"];
 
-/// Names of files that differ from one another, and from those of the folder, by more than case.
+/// Gives out file names that differ from each other, and from those in the folder, by more than
+/// case.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    /// Names in the folder without their endings, by how file systems that ignore case compare
-    /// them.
+    /// Names in the folder without their extensions, by their form on case-insensitive file
+    /// systems.
     there: BTreeMap<String, BTreeSet<String>>,
-    /// Names given, in lower case.
+    /// Names given out, in lower case.
     given: BTreeSet<String>,
 }
 
 impl Names {
-    /// For files of a folder, which need not be there.
+    /// Creates names for files in a folder, which need not exist.
     pub fn of_folder(folder: &Path) -> Self {
         let mut names = Self::default();
         for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
@@ -29,9 +30,9 @@ impl Names {
         names
     }
 
-    /// A free name, as near to the one that is asked for as can be: a number follows it if it was
-    /// given before, or differs from a file's in the folder by case alone. A file of exactly that
-    /// name does not matter here; [`corpus::overwrite::Overwrite`] decides about it.
+    /// A free name, as close to the requested one as possible: a number is appended if it was given
+    /// out before, or if it differs from a file in the folder only by case. An existing file with
+    /// exactly this name makes no difference; [`corpus::overwrite::Overwrite`] decides about it.
     pub fn free(&mut self, name: &str) -> String {
         self.next(name, |names, name| {
             let there = names.there.get(&name.to_lowercase());
@@ -39,7 +40,7 @@ impl Names {
         })
     }
 
-    /// A name that no file in the folder has either, whatever the case.
+    /// Like [`Self::free`], but a name that no file in the folder has, ignoring case.
     pub fn new_in_folder(&mut self, name: &str) -> String {
         self.next(name, |names, name| !names.there.contains_key(&name.to_lowercase()))
     }
@@ -56,13 +57,14 @@ impl Names {
     }
 }
 
-/// The longest name, in bytes: numbers and endings follow, and file systems take 255.
+/// Maximum length of a name in bytes: numbers and extensions are appended, and file systems allow
+/// 255.
 const MAX_BYTES: usize = 150;
-/// Hexadecimal digits that tell names apart that were cut.
+/// Number of hexadecimal digits that distinguish truncated names.
 const CUT_DIGITS: usize = 8;
 
-/// A name, without ending, that every file system takes: no control characters, none of
-/// `<>:"/\|?*`, no dot or space last, no device of Windows, at most 150 bytes.
+/// A name, without extension, that is valid on all file systems: no control characters, none of
+/// `<>:"/\|?*`, no trailing dot or space, not a Windows device name, at most 150 bytes.
 ///
 /// # Examples
 /// ```
@@ -80,7 +82,7 @@ pub fn file_name(name: &str) -> String {
     plain
 }
 
-/// A name of at most `max_bytes`: of a longer one the beginning, with digits of its hash.
+/// A name of at most `max_bytes`: a longer one is truncated, with digits of its hash appended.
 pub fn shortened(name: &str, max_bytes: usize) -> String {
     if name.len() <= max_bytes {
         return name.to_owned();
@@ -90,7 +92,7 @@ pub fn shortened(name: &str, max_bytes: usize) -> String {
     format!("{}-{}", &name[..end], &digest[..CUT_DIGITS])
 }
 
-/// Whether Windows takes a file of this name, whatever its ending, for a device.
+/// Whether a file name denotes a device on Windows, whatever its extension.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
     let is_numbered = |device: &str| {

@@ -1,11 +1,11 @@
-//! The files of new music: MIDI with a JSON file that says how it was made (the sidecar); on
-//! request also sound, pictures, and one page of everything ([`Batch`]).
+//! The files of new music: MIDI with a JSON file that records how it was made (the sidecar); on
+//! request also audio, images, and an HTML page of everything ([`Batch`]).
 
 mod batch;
 mod sound;
 
 pub use batch::{Batch, Formats};
-pub use sound::Sound;
+pub use sound::{InstrumentChoice, Sound, UnknownInstrument};
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ use crate::model::Model;
 /// The JSON file of a generated MIDI file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sidecar {
-    /// The program that wrote it.
+    /// The version of the program that wrote it.
     pub program_version: String,
     /// The model's hash.
     pub model_hash: String,
@@ -31,27 +31,27 @@ pub struct Sidecar {
     pub command: String,
     /// Its options.
     pub options: serde_json::Value,
-    /// The seed of every draw.
+    /// The seed of all random draws.
     pub seed: u64,
     /// Which of the command's outputs this is, from 0.
     pub index: usize,
-    /// The style's name, where one was asked for.
+    /// The style's name, if one was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub style: Option<String>,
     /// The style's mixture component, the first if it has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<usize>,
-    /// Latents of the windows, one after the other.
+    /// Latents of the consecutive windows.
     pub z: Vec<Vec<f32>>,
-    /// Temperature of the draws; none for the most probable token each.
+    /// Sampling temperature; `None` if the most probable tokens were taken.
     pub temperature: Option<f32>,
     /// Probability of each component after encoding the output again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub membership: Option<Vec<f64>>,
-    /// How surely the output, encoded again, belongs to the style asked for.
+    /// Probability that the output, encoded again, belongs to the requested style.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub style_membership: Option<f64>,
-    /// The attempt that made it, where some were dropped; from 0.
+    /// Index of the attempt, from 0, if some were dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<usize>,
     /// The search for copies; `None` if the model has no copy index.
@@ -62,7 +62,7 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// The sidecar of a command's first output, with what all its outputs share.
+    /// The sidecar of a command's first output, with everything that its outputs share.
     pub fn new(
         model: &Model,
         command: &str,
@@ -92,7 +92,7 @@ impl Sidecar {
 /// A search for copies of training music.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyCheck {
-    /// The longest match; none if not even two notes in a row match.
+    /// The longest match; `None` if not even two consecutive notes match.
     pub longest: Option<CopyMatch>,
 }
 
@@ -101,23 +101,22 @@ impl JsonFormat for Sidecar {
     const VERSION: u32 = 1;
 }
 
-/// Windows one after the other, as music that ends where the last of them ends, so that it can be
-/// looped.
+/// Consecutive windows as music. It ends where the last window ends, so that it can be looped.
 ///
 /// # Panics
-/// If a token is not of the kind's vocabulary; models of this kind write no other.
+/// If a token is not in the kind's vocabulary; models of this kind never produce one.
 pub fn music<'a>(
     kind: &Kind,
     windows: impl IntoIterator<Item = &'a [u16]>,
     playback: &NoteListPlayback,
 ) -> NoteSequence {
-    /// Sixteenths.
+    /// Sixteenth notes.
     const STEPS_PER_QUARTER: f64 = note_seq::vocabulary::STEPS_PER_QUARTER as f64;
     let (form, mut n_steps) = (kind.form(), 0);
     let windows = windows.into_iter().inspect(|window| n_steps += form.n_sixteenths(window));
     let mut music = kind.to_sequence(windows, playback);
     let end = n_steps as f64 * 60.0 / (STEPS_PER_QUARTER * playback.qpm);
-    // Notes of lists may last past the end of their window; the last window is the end of all.
+    // Notes of lists may last past the end of their window; here, the last window ends all notes.
     for note in &mut music.notes {
         note.end_time = note.end_time.min(end);
     }
@@ -135,7 +134,7 @@ fn release_before_restrike(music: &mut NoteSequence) {
         let (a, b) = (&music.notes[*a], &music.notes[*b]);
         key(a).cmp(&key(b)).then(b.start_time.total_cmp(&a.start_time))
     });
-    // From the last of each pitch to the first: where the next one starts later than this.
+    // From the last note of each pitch to the first: only if the next one starts later.
     let mut last: Option<Note> = None;
     let mut next = f64::INFINITY;
     for at in order {
@@ -153,7 +152,8 @@ fn release_before_restrike(music: &mut NoteSequence) {
 /// Writes `FOLDER/NAME.mid` and `FOLDER/NAME.json`; returns the first.
 ///
 /// # Errors
-/// Where a file can't be written, or is another program's and must stay. Neither is half-written
+/// Returns an error if a file can't be written, or belongs to another program and must be kept.
+/// Neither file is then left incomplete.
 /// then.
 pub fn write_output(
     folder: &Path,
@@ -194,18 +194,19 @@ mod tests {
         }
         release_before_restrike(&mut music);
         let ends: Vec<f64> = music.notes.iter().map(|note| note.end_time).collect();
-        // Of two that start together, both stay.
+        // If two notes start together, both are kept.
         assert_eq!(ends, [1.0, 2.0, 3.0, 9.0, 9.0]);
     }
 
     #[test]
     fn music_ends_with_its_last_window_and_so_does_its_file() {
         let kind = Kind::mel_2bar();
-        // A quarter note at the beginning of the second window, then rest; and nothing at all.
+        // A quarter note at the beginning of the second window, followed by a rest; and complete
+        // silence.
         let (silent, mut short) = ([0_u16; 32], [0_u16; 32]);
         (short[0], short[4]) = (41, 1);
-        // 220 ticks a quarter note: 16 of them are 3520 ticks (27 · 128 + 64), and from the end of
-        // the ninth on 1540 (12 · 128 + 4) are left.
+        // 220 ticks per quarter note: 16 quarter notes are 3520 ticks (27 · 128 + 64), of which
+        // 1540 (12 · 128 + 4) remain after the end of the ninth.
         let cases = [
             (vec![&silent[..], &silent[..]], [0x9b, 0x40, 0xff, 0x2f, 0x00]),
             (vec![&silent[..], &short[..]], [0x8c, 0x04, 0xff, 0x2f, 0x00]),

@@ -15,7 +15,7 @@ pub struct RollRow {
     pub caption: String,
     /// Windows, left to right.
     pub windows: Vec<Roll>,
-    /// The color of the notes, as CSS has it.
+    /// The color of the notes, in CSS syntax.
     pub color: Cow<'static, str>,
 }
 
@@ -32,7 +32,7 @@ struct RollNote {
     pitch: i32,
     step: f64,
     n_steps: f64,
-    /// How plainly it is drawn, 0 to 1: the melody above its bass and its drums.
+    /// Opacity, 0 to 1: the melody is more visible than its bass and its drums.
     opacity: f64,
 }
 
@@ -65,11 +65,11 @@ const SEMITONE: f64 = 3.2;
 const PANEL_GAP: f64 = 14.0;
 const CAPTION: f64 = 20.0;
 const MARGIN: f64 = 12.0;
-/// Semitones shown above and below the notes, and the least shown in all.
+/// Number of semitones shown above and below the notes, and minimum range shown.
 const AIR: i32 = 2;
 const LEAST_RANGE: i32 = 24;
 
-/// Draws rows of piano rolls. All of them share one range of pitches, so that they can be compared.
+/// Draws rows of piano rolls. All of them share the same pitch range, so that they can be compared.
 pub fn draw(rows: &[RollRow]) -> String {
     let pitches =
         || rows.iter().flat_map(|row| &row.windows).flat_map(|w| &w.notes).map(|note| note.pitch);
@@ -122,7 +122,7 @@ fn draw_roll(window: &Roll, lowest: i32, highest: i32, height: f64, color: &str)
         let x = step as f64 * STEP;
         group = group.add(line(x, 0.0, x, height, color));
     }
-    // What is drawn faintly lies below.
+    // Faint notes are drawn below the others.
     let mut notes = window.notes.clone();
     notes.sort_by(|a, b| a.opacity.total_cmp(&b.opacity));
     for note in notes {
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(text.matches(&*style_color(0)).count(), 2);
         assert_eq!(text.matches(&*style_color(1)).count(), 2);
         assert!(text.contains("a &amp; b"));
-        // Nothing at all is a picture too.
+        // An empty list is a valid picture, too.
         assert!(draw(&[]).starts_with("<svg"));
     }
 }

@@ -9,11 +9,10 @@
 
 mod choose;
 mod compose;
-mod expression;
+mod draft;
 mod file;
 mod form;
 mod insert;
-mod intro;
 mod join;
 mod learn;
 mod plan;
@@ -27,15 +26,12 @@ use std::path::PathBuf;
 
 use corpus::CorpusError;
 use corpus::artifact::ArtifactError;
-use gmm::GaussianMixture;
 use thiserror::Error;
 
 pub use choose::tonic;
 pub(crate) use compose::Composer;
-pub use expression::Expression;
 pub use form::{Form, FormRequest, SectionName, Slot, Template, Templates, UnknownForm};
 pub use insert::{Gap, InsertRequest, Inserted, insert};
-pub use intro::introduction;
 pub use join::{Joins, N_INTERVALS, intervals};
 pub use learn::{CorpusPiece, PieceFacts, corpus_pieces, triples};
 pub(crate) use plan::Plan;
@@ -51,8 +47,8 @@ pub struct PieceModel {
     succession: Succession,
     conditionals: propose::Conditionals,
     /// First windows, and last ones.
-    first: Option<GaussianMixture>,
-    last: Option<GaussianMixture>,
+    first: Option<propose::Target>,
+    last: Option<propose::Target>,
     /// Deviation of a varied window from the one that it returns, `[D]`.
     variation: Vec<f64>,
     joins: Joins,

@@ -1,4 +1,4 @@
-//! A run folder: where each part of a training run lies.
+//! A run folder: the location of each part of a training run.
 
 use std::path::{Path, PathBuf};
 
@@ -12,15 +12,15 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// The run folder at `root`, whether or not it is there yet.
+    /// The run folder at `root`, whether or not it exists.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
-    /// Refuses a folder in which a run that begins would write over what no run has written.
+    /// Rejects a folder in which a new run would overwrite files that no run has written.
     ///
     /// # Errors
-    /// [`ArtifactError::Exists`].
+    /// Returns [`ArtifactError::Exists`] if there is such a file.
     pub(crate) fn check_new(&self) -> ArtifactResult<()> {
         let is_run = Overwrite::Own.check(&self.config()).is_ok();
         if is_run && self.config().exists() {
@@ -58,17 +58,17 @@ impl RunFolder {
         self.root.join("checkpoints")
     }
 
-    /// Figures of each step and evaluation, a JSON object a line.
+    /// Metrics of each step and evaluation, one JSON object per line.
     pub fn metrics(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
     }
 
-    /// What repeats the run.
+    /// Everything needed to repeat the run.
     pub fn config(&self) -> PathBuf {
         self.root.join("config.json")
     }
 
-    /// How training went, as a picture.
+    /// The learning curves, as an image.
     pub fn curves(&self) -> PathBuf {
         self.root.join("curves.svg")
     }

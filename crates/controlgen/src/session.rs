@@ -13,7 +13,7 @@ use crate::model::Model;
 use crate::piece::{PieceError, PieceModel};
 use crate::style::{Reference, Style, StyleError, StyleFolders, Styles};
 
-/// Why a part of a model folder can't be used.
+/// The reason why a part of a model folder can't be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -29,13 +29,13 @@ pub enum SessionError {
     /// The copy index can't be read.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// What was learned about whole pieces can't be read.
+    /// The model of whole pieces can't be read.
     #[error(transparent)]
     Piece(#[from] PieceError),
 }
 
 /// An open model folder. The model and its styles are loaded when the folder is opened, everything
-/// else at its first use.
+/// else on first use.
 pub struct Session {
     model: Model,
     styles: Option<Styles>,
@@ -57,15 +57,15 @@ pub struct SessionParts {
     pub copy_index: Option<CopyIndex>,
     /// Its reference windows.
     pub reference: Reference,
-    /// What was learned about whole pieces, if anything was.
+    /// The model of whole pieces; `None` if the model folder has none.
     pub pieces: Option<PieceModel>,
 }
 
 impl Session {
-    /// Opens a model folder; added styles are in the usual folders, see [`StyleFolders::of`].
+    /// Opens a model folder; added styles are in the default folders, see [`StyleFolders::of`].
     ///
     /// # Errors
-    /// If the model or its styles are damaged.
+    /// Returns an error if the model or its styles are damaged.
     pub fn open(folder: &Path, device: &Device) -> Result<Self, SessionError> {
         Self::open_with(folder, device, StyleFolders::of)
     }
@@ -73,7 +73,7 @@ impl Session {
     /// Opens a model folder with changed and added styles in given folders.
     ///
     /// # Errors
-    /// Those of [`Session::open`].
+    /// Same as [`Session::open`].
     pub fn open_with(
         folder: &Path,
         device: &Device,
@@ -99,15 +99,15 @@ impl Session {
     /// The styles.
     ///
     /// # Errors
-    /// If the model has none.
+    /// Returns an error if the model has none.
     pub fn styles(&self) -> Result<&Styles, StyleError> {
         self.styles.as_ref().ok_or_else(|| Styles::missing(&self.model))
     }
 
-    /// The model and its styles, to be changed.
+    /// The model and its styles, for changing them.
     ///
     /// # Errors
-    /// If the model has none.
+    /// Returns an error if the model has none.
     pub fn into_model_and_styles(self) -> Result<(Model, Styles), StyleError> {
         match self.styles {
             Some(styles) => Ok((self.model, styles)),
@@ -115,10 +115,10 @@ impl Session {
         }
     }
 
-    /// The model, and its styles to be changed.
+    /// The model, and its styles for changing them.
     ///
     /// # Errors
-    /// If the model has none.
+    /// Returns an error if the model has none.
     pub fn model_and_styles_mut(&mut self) -> Result<(&Model, &mut Styles), StyleError> {
         match &mut self.styles {
             Some(styles) => Ok((&self.model, styles)),
@@ -134,7 +134,7 @@ impl Session {
     /// The attributes.
     ///
     /// # Errors
-    /// If they were not learned, or are damaged.
+    /// Returns an error if they were not learned, or are damaged.
     pub fn attributes(&self) -> Result<&AttributeVectors, AttributeError> {
         get_or_try(&self.attributes, || AttributeVectors::load(&self.model))
     }
@@ -142,7 +142,7 @@ impl Session {
     /// The shift of latents by some attributes, `[D]`; `None` without attributes.
     ///
     /// # Errors
-    /// Those of [`Session::attributes`]; [`AttributeError::Unlearnt`].
+    /// Same as [`Session::attributes`], and [`AttributeError::Unlearnt`].
     pub fn shift(
         &self,
         dials: &[Dial],
@@ -157,7 +157,7 @@ impl Session {
     /// The target values of some dials for music of these styles; `None` without dials.
     ///
     /// # Errors
-    /// Those of [`Session::attributes`]; [`AttributeError::Unlearnt`].
+    /// Same as [`Session::attributes`], and [`AttributeError::Unlearnt`].
     pub fn aim(&self, dials: &[Dial], styles: &[&Style]) -> Result<Option<Aim>, AttributeError> {
         if dials.is_empty() {
             return Ok(None);
@@ -168,7 +168,7 @@ impl Session {
     /// The copy index, if there is one.
     ///
     /// # Errors
-    /// If it is damaged or of another kind.
+    /// Returns an error if it is damaged or of another kind.
     pub fn copy_index(&self) -> Result<Option<&CopyIndex>, CopyError> {
         get_or_try(&self.copy_index, || CopyIndex::of_model(&self.model)).map(Option::as_ref)
     }
@@ -176,15 +176,15 @@ impl Session {
     /// The reference windows.
     ///
     /// # Errors
-    /// If the file is missing or damaged.
+    /// Returns an error if the file is missing or damaged.
     pub fn reference(&self) -> ArtifactResult<&Reference> {
         get_or_try(&self.reference, || Reference::load(&self.model))
     }
 
-    /// What was learned about whole pieces, if anything was.
+    /// The model of whole pieces, if there is one.
     ///
     /// # Errors
-    /// If the file is damaged or of another model.
+    /// Returns an error if the file is damaged or of another model.
     pub fn pieces(&self) -> Result<Option<&PieceModel>, PieceError> {
         get_or_try(&self.pieces, || PieceModel::of_model(&self.model)).map(Option::as_ref)
     }
@@ -192,7 +192,8 @@ impl Session {
     /// Loads everything.
     ///
     /// # Errors
-    /// If the model has no styles or no reference windows, or a file is damaged.
+    /// Returns an error if the model has no styles or no reference windows, or if a file is
+    /// damaged.
     pub fn into_parts(self) -> Result<SessionParts, SessionError> {
         self.styles()?;
         self.reference()?;

@@ -4,9 +4,10 @@
 //! and the covariance `Σ` of the whole mixture, `√((x' - x)ᵀ Σ⁻¹ (x' - x) / D)`. Two unrelated
 //! pieces are about `√2` apart.
 //!
-//! A variation lies at exactly that distance in a random direction, and as far from `μ` as the
-//! tune: it is as typical of the music as the tune itself. If the distance is larger than the
-//! diameter of the sphere around `μ` through the tune, it lies outward in a straight line.
+//! A variation is at exactly that distance in a random direction, and at the same distance from `μ`
+//! as the tune, so it is as typical of the music as the tune itself. If the distance is larger than
+//! the diameter of the sphere around `μ` through the tune, the variation is on a straight line
+//! outward.
 
 use gmm::Gaussian;
 use gmm::points::dot;
@@ -31,7 +32,7 @@ pub struct Variation {
     pub z: Vec<f32>,
 }
 
-/// The distance of two points, see the module.
+/// The distance between two points, see the module.
 pub fn distance(all: &Gaussian, a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (all.standardized(a), all.standardized(b));
     let squares: f64 = a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum();
@@ -61,27 +62,27 @@ pub fn point_at(all: &Gaussian, point: &[f64], distance: f64, rng: &mut ChaCha8R
     all.unstandardize(&moved)
 }
 
-/// The music to vary, and how.
+/// The music to vary, and options.
 #[derive(Clone, Copy, Debug)]
 pub struct SimilarRequest<'a> {
     /// Latents of consecutive windows, `[n_windows, Z]`.
     pub latents: &'a [f32],
-    /// The controls of these windows, `[n_windows, n_steps]`; empty for a model without.
+    /// The controls of these windows, `[n_windows, n_steps]`; empty for a model without controls.
     pub control: &'a [u16],
     /// The distance, see the module.
     pub distance: f64,
     /// Number of variations.
     pub n: usize,
-    /// How latents become tokens.
+    /// Decoding options.
     pub decoding: Decoding,
 }
 
 /// Varies music; `all` is the mean and covariance of the whole mixture. Variation number `i`
-/// depends on the seed and `i` alone. All windows of a variation move in the same random direction,
+/// depends only on the seed and `i`. All windows of a variation move in the same random direction,
 /// so that they still belong together.
 ///
 /// # Errors
-/// [`GenerateError`]: for a distance or temperature out of range.
+/// Returns a [`GenerateError`] if the distance or temperature is out of range.
 pub fn similar(
     model: &Model,
     all: &Gaussian,
@@ -94,7 +95,7 @@ pub fn similar(
 /// windows).
 ///
 /// # Errors
-/// Those of [`similar`]; [`GenerateError::Stopped`].
+/// Same as [`similar`], and [`GenerateError::Stopped`].
 pub fn similar_while(
     model: &Model,
     all: &Gaussian,
@@ -123,8 +124,8 @@ pub fn similar_while(
         .collect())
 }
 
-/// The distance of windows, encoded again, from the latents `[n_windows, Z]` that they vary: mean
-/// over the windows.
+/// The distance of windows, encoded again, from the latents `[n_windows, Z]` that they are
+/// variations of: mean over the windows.
 pub fn distance_again(model: &Model, all: &Gaussian, latents: &[f32], windows: &[Vec<u16>]) -> f64 {
     let space = model.latent_space();
     let again = encode_windows(model, windows);
@@ -185,7 +186,7 @@ mod tests {
         let go_on = GoOn::times(3);
         let found = similar_while(model, &all, &request, &|| go_on.answer()).unwrap();
         assert_eq!((found.len(), go_on.n_asked.get()), (130, 3));
-        // A variation depends on seed and number alone.
+        // A variation depends only on seed and number.
         let few = similar(model, &all, &SimilarRequest { n: 2, ..request }).unwrap();
         assert_eq!(few, found[..2]);
     }
@@ -210,7 +211,7 @@ mod tests {
             |seed| point_at(&all, &[3.0, 0.0, 0.0], 0.5, &mut seed::stream(seed, "similar", 0));
         assert_ne!(at(1), at(2));
         assert_eq!(at(1), at(1));
-        // From the middle every direction leads out.
+        // From the center, every direction leads outward.
         let from_middle = point_at(&all, all.mean(), 1.0, &mut seed::stream(1, "similar", 0));
         assert!((distance(&all, all.mean(), &from_middle) - 1.0).abs() < 1e-12);
     }

@@ -1,8 +1,8 @@
-//! Styles: the components of a mixture over latents, found without labels, and what users add to
-//! them.
+//! Styles: the components of a mixture over latents, found without labels, and styles added by
+//! users.
 //!
 //! Each is a distribution of latents on the model's active dimensions ([`Styles::distribution`]):
-//! one component, several where styles were merged, or what a few pieces of a user's gave.
+//! one component, several if styles were merged, or the estimate from a user's pieces.
 
 mod added;
 mod by_piece;
@@ -23,6 +23,7 @@ mod pieces;
 mod reference;
 mod shares;
 mod titles;
+mod values;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -54,7 +55,7 @@ pub(crate) use reference::FILE as REFERENCE_FILE;
 pub use reference::Reference;
 pub use shares::shares_of;
 
-/// Colors that added styles are given; more would be too like each other.
+/// Number of colors for added styles; more would be too similar.
 const ADDED_COLORS: u64 = 24;
 
 /// The styles of a model folder with the mixture they come from.
@@ -62,7 +63,7 @@ const ADDED_COLORS: u64 = 24;
 pub struct Styles {
     mixture: GaussianMixture,
     selection: Selected,
-    /// Of the mixture's file.
+    /// Fingerprint of the mixture's file.
     fingerprint: String,
     facts: Option<FitFacts>,
     all: Vec<Style>,
@@ -70,7 +71,7 @@ pub struct Styles {
     added: BTreeMap<String, Kept>,
     skipped: Vec<SkippedStyle>,
     folders: StyleFolders,
-    /// The list is kept in the user's folder.
+    /// Whether the list is stored in the user's folder.
     list_is_users: bool,
 }
 
@@ -81,35 +82,35 @@ struct Kept {
     path: PathBuf,
 }
 
-/// A file of an added style that can't be used.
+/// The file of an added style that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedStyle {
     /// The file.
     #[serde(with = "corpus::path_text")]
     pub path: PathBuf,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
 impl Styles {
-    /// Loads the mixture and `styles.json` of a model, and what users added to them.
+    /// Loads the mixture and `styles.json` of a model, and the styles that users added.
     ///
     /// # Errors
-    /// Where a file of the model is missing or damaged, or belongs to another model. Added styles
-    /// that can't be used are [`Styles::skipped`].
+    /// Returns an error if a file of the model is missing or damaged, or belongs to another model.
+    /// Added styles that can't be used are listed in [`Styles::skipped`].
     pub fn load(model: &Model) -> Result<Self, StyleError> {
         Self::load_from(model, StyleFolders::of(model))
     }
 
-    /// As [`Styles::load`], with what users changed and added in a folder of choice.
+    /// Like [`Styles::load`], with the users' changes and additions from given folders.
     ///
     /// # Errors
-    /// As for [`Styles::load`].
+    /// Same as [`Styles::load`].
     pub fn load_from(model: &Model, folders: StyleFolders) -> Result<Self, StyleError> {
         Self::load_if_any(model, folders)?.ok_or_else(|| Self::missing(model))
     }
 
-    /// The error of a model without styles.
+    /// The error for a model without styles.
     pub(crate) fn missing(model: &Model) -> StyleError {
         StyleError::Artifact(ArtifactError::Missing {
             path: model.folder().to_owned(),
@@ -121,7 +122,7 @@ impl Styles {
     /// Like [`Styles::load_from`]; `None` for a model without a mixture.
     ///
     /// # Errors
-    /// If a file of the model is damaged, or belongs to another model.
+    /// Returns an error if a file of the model is damaged, or belongs to another model.
     pub fn load_if_any(model: &Model, folders: StyleFolders) -> Result<Option<Self>, StyleError> {
         let Some(path) = mixture::path_of(model.folder()) else { return Ok(None) };
         let bytes = read(&path)?;
@@ -170,7 +171,7 @@ impl Styles {
         Ok(Some(loaded))
     }
 
-    /// Whether a model folder has a mixture, and so styles.
+    /// Whether a model folder has a mixture, and therefore styles.
     pub fn exist_in(model_folder: &Path) -> bool {
         mixture::path_of(model_folder).is_some()
     }
@@ -180,12 +181,12 @@ impl Styles {
         &self.mixture
     }
 
-    /// How the mixture was chosen.
+    /// The selection of the mixture.
     pub fn selection(&self) -> &Selected {
         &self.selection
     }
 
-    /// Facts about the fit; `None` for one by an earlier program.
+    /// Facts about the fit; `None` for a fit by an earlier program.
     pub fn fit_facts(&self) -> Option<&FitFacts> {
         self.facts.as_ref()
     }
@@ -195,12 +196,12 @@ impl Styles {
         &self.skipped
     }
 
-    /// An added style by its name, with what was used of which files.
+    /// An added style by name, with the parts of the files used for it.
     pub fn added(&self, name: &str) -> Option<&AddedStyle> {
         self.added.get(name).map(|kept| &kept.style)
     }
 
-    /// The windows nearest to a style, as tokens: those that [`Style::nearest`] names.
+    /// The windows nearest to a style, as tokens: those listed in [`Style::nearest`].
     pub fn examples(&self, reference: &Reference, style: &Style) -> Vec<Vec<u16>> {
         if let Some(kept) = self.added.get(&style.name) {
             return kept.style.examples.clone();
@@ -211,15 +212,15 @@ impl Styles {
         style.nearest.iter().filter_map(row).map(|row| row.tokens.clone()).collect()
     }
 
-    /// All styles: those that were discovered, then those that were added.
+    /// All styles: discovered ones first, then added ones.
     pub fn all(&self) -> &[Style] {
         &self.all
     }
 
-    /// A style by name, or by its number among [`Styles::all`].
+    /// A style by name, or by its index in [`Styles::all`].
     ///
     /// # Errors
-    /// [`StyleError::Unknown`], with the names there are.
+    /// Returns [`StyleError::Unknown`] with the existing names.
     pub fn find(&self, name: &str) -> Result<&Style, StyleError> {
         let by_name = self.all.iter().find(|style| style.name == name);
         let by_number = || name.parse::<usize>().ok().and_then(|n| self.all.get(n));
@@ -230,9 +231,9 @@ impl Styles {
         })
     }
 
-    /// A style's color, `#rrggbb`, in pictures and pages: that of its first component, or, for an
-    /// added style, one that no component has. It depends on [`Styles::number`] alone, not on the
-    /// place in the list, so that a style keeps its color whatever is added or removed.
+    /// A style's color, `#rrggbb`, in images and pages: that of its first component or, for an
+    /// added style, one that no component has. It depends only on [`Styles::number`], not on the
+    /// position in the list, so a style keeps its color when others are added or removed.
     pub fn color(&self, style: &Style) -> Cow<'static, str> {
         style_color(style.component().unwrap_or_else(|| {
             let number = self.number(style) % ADDED_COLORS;
@@ -241,10 +242,10 @@ impl Styles {
     }
 
     /// A style's distribution on the model's active dimensions: its component, its components by
-    /// weight, or what was added.
+    /// weight, or the distribution of the added style.
     ///
     /// # Panics
-    /// If the style is not one of these.
+    /// If the style is not from this list.
     pub fn distribution(&self, style: &Style) -> GaussianMixture {
         match self.added.get(&style.name) {
             Some(kept) if style.components.is_empty() => kept.style.distribution.clone(),
@@ -252,10 +253,10 @@ impl Styles {
         }
     }
 
-    /// The latent of a style's mean, `[Z]`; inactive dimensions are 0, the mean of the prior.
+    /// The latent of a style's mean, `[Z]`; inactive dimensions are 0, the prior mean.
     ///
     /// # Errors
-    /// [`ModelError`] if rounding leaves no covariance.
+    /// Returns a [`ModelError`] if the covariance is lost to rounding.
     pub fn mean_latent(&self, model: &Model, style: &Style) -> Result<Vec<f32>, ModelError> {
         Ok(model.latent_space().latent(self.distribution(style).moments()?.mean()))
     }
@@ -267,7 +268,7 @@ impl Styles {
 
     /// Responsibilities of every component of the mixture for latents.
     ///
-    /// `mu` is `[n, Z]`; the result is a row for each latent.
+    /// `mu` is `[n, Z]`; the result has one row per latent.
     pub fn memberships(&self, model: &Model, mu: &[f32]) -> Vec<Vec<f64>> {
         let values = model.latent_space().project_all(mu);
         let Some(samples) = samples(model, &values) else { return Vec::new() };
@@ -279,17 +280,17 @@ impl Styles {
 
     /// The probability, 0 to 1, that latents belong to a style.
     ///
-    /// For components of the mixture, the sum of their [`Styles::memberships`]. An added style
-    /// competes with the `K` components as one more with the weight `1 / (K + 1)`, whatever the
-    /// number of its windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style and `p` of
-    /// the mixture. Both are widened by what the encoder leaves open
+    /// For components of the mixture, this is the sum of their [`Styles::memberships`]. An added
+    /// style competes with the `K` components as an additional one with the weight `1 / (K + 1)`,
+    /// whatever its number of windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style
+    /// and `p` of the mixture. Both are widened by the encoder's uncertainty
     /// ([`FitFacts::posterior_variances`]): the density of a few windows is narrower than that, so
-    /// that a window drawn of it and encoded again would lie outside.
+    /// a window sampled from it and encoded again would be outside.
     ///
     /// `mu` is `[n, Z]`.
     ///
     /// # Panics
-    /// If the style is not one of these.
+    /// If the style is not from this list.
     pub fn membership(&self, model: &Model, mu: &[f32], style: &Style) -> Vec<f64> {
         if !style.components.is_empty() {
             return style.memberships_of(&self.memberships(model, mu));
@@ -302,8 +303,8 @@ impl Styles {
     }
 }
 
-/// How surely samples are of an added style and not of the mixture, see [`Styles::membership`];
-/// `noise` widens both, if it has a variance for each dimension.
+/// Probability that samples belong to an added style and not to the mixture, see
+/// [`Styles::membership`]; `noise` widens both, if it has a variance for each dimension.
 fn membership_of_added(
     style: &GaussianMixture,
     mixture: &GaussianMixture,
@@ -322,7 +323,7 @@ fn membership_of_added(
     Ok(own.iter().zip(others).map(share).collect())
 }
 
-/// The mean of some rows; empty for none.
+/// The mean of some rows; empty if there are none.
 pub(crate) fn mean_of_rows(rows: &[Vec<f64>]) -> Vec<f64> {
     let mut mean = vec![0.0; rows.first().map_or(0, Vec::len)];
     for row in rows {
@@ -359,7 +360,7 @@ mod tests {
         assert!((of(None) - 1.487e-5 / (1.487e-5 + 0.35207)).abs() < 1e-7, "{}", of(None));
         let expected = 0.48377 / (0.48377 + 0.32288);
         assert!((of(Some(&[0.25])) - expected).abs() < 1e-4, "{}", of(Some(&[0.25])));
-        // Of a fit that did not measure it.
+        // For a fit without measured variances.
         assert_eq!(of(Some(&[])), of(None));
     }
 }

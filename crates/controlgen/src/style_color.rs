@@ -1,22 +1,21 @@
-//! Colors of styles, the same in every picture and page.
+//! Colors of styles, the same in all images and pages.
 
 use std::borrow::Cow;
 
-/// Colors told apart with most kinds of color vision (Okabe and Ito 2008).
+/// Colors that are distinguishable with most kinds of color vision (Okabe and Ito 2008).
 pub const STYLE_COLORS: [&str; 8] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d00", "#555555"];
 
-/// Degrees between the hues of one color and the next: the golden angle, which no number of steps
-/// brings back.
+/// Degrees between successive hues: the golden angle, whose multiples never repeat.
 const HUE_STEP: f64 = 137.507_764_05;
-/// Lightnesses that take turns, each legible on a light page and on a dark one.
+/// Lightnesses, used alternately; all are legible on light and dark pages.
 const LIGHTNESSES: [f64; 3] = [0.5, 0.74, 0.62];
 const CHROMA: f64 = 0.1;
-/// The first hue: with it the first 25 colors lie furthest from each other.
+/// The first hue, chosen to maximize the distance between the first 25 colors.
 const FIRST_HUE: f64 = 140.0;
 
-/// The color of the style at a place, as `#rrggbb`: one of [`STYLE_COLORS`] for the first, and a
-/// separate one for each after these.
+/// The color of the style at an index, as `#rrggbb`: one of [`STYLE_COLORS`] for the first ones,
+/// and generated colors after these.
 ///
 /// ```
 /// use controlgen::style_color::style_color;
@@ -33,8 +32,8 @@ pub fn style_color(place: usize) -> Cow<'static, str> {
     format!("#{r:02x}{g:02x}{b:02x}").into()
 }
 
-/// A color of Oklch (Ottosson, "A perceptual color space for image processing", 2020) in sRGB; what
-/// sRGB lacks is clamped.
+/// Converts Oklch (Ottosson, "A perceptual color space for image processing", 2020) to sRGB; colors
+/// outside sRGB are clamped.
 fn oklch(lightness: f64, chroma: f64, hue: f64) -> [u8; 3] {
     let (sine, cosine) = hue.to_radians().sin_cos();
     let [a, b] = [chroma * cosine, chroma * sine];
@@ -65,7 +64,7 @@ mod tests {
 
     #[test]
     fn oklch_is_that_of_its_author() {
-        // His published values for white, red and blue.
+        // Ottosson's published values for white, red and blue.
         assert_eq!(oklch(1.0, 0.0, 0.0), [255, 255, 255]);
         assert_eq!(oklch(0.627_955, 0.257_683, 29.233_9), [255, 0, 0]);
         assert_eq!(oklch(0.452_014, 0.313_214, 264.052), [0, 0, 255]);
@@ -82,8 +81,8 @@ mod tests {
         for (n, one) in colors.iter().enumerate() {
             for (m, other) in colors[..n].iter().enumerate() {
                 let apart: f64 = one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum();
-                // Of 255 a channel: what is plainly seen, for as many styles as the program's model
-                // has and one more; and what is no longer the same color.
+                // On a scale of 255 per channel: clearly visible differences for up to one style
+                // more than the program's model has, and just visible ones beyond.
                 let least = if n < 25 { 40.0 } else { 6.0 };
                 assert!(apart.sqrt() > least, "{m} and {n}: {other:?}, {one:?}");
             }

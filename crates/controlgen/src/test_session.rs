@@ -8,12 +8,12 @@ use musicvae::Device;
 use crate::session::Session;
 use crate::style::StyleFolders;
 
-/// The model `melody` of the program with its own styles.
+/// The program's model `melody` with its own styles.
 pub(crate) fn melody() -> &'static Session {
     static MELODY: OnceLock<Session> = OnceLock::new();
     MELODY.get_or_init(|| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/model/melody");
-        // Not those that a user of this machine has added.
+        // Without the styles that a user of this machine has added.
         let folders = |model: &_| StyleFolders::with(model, Path::new("none"));
         Session::open_with(&folder, &Device::flex(), folders)
             .expect("the model is in the repository")
@@ -26,7 +26,7 @@ pub(crate) fn windows(n: usize) -> Vec<Vec<u16>> {
     rows.take(n).map(|row| row.tokens.clone()).collect()
 }
 
-/// Answers `true` a number of times, then `false`; counts the questions.
+/// Returns `true` a given number of times, then `false`; counts the calls.
 pub(crate) struct GoOn {
     n_left: std::cell::Cell<usize>,
     pub(crate) n_asked: std::cell::Cell<usize>,

@@ -38,18 +38,19 @@ use tensorboard::EventFile;
 use windows::TrainedOnRows;
 pub(crate) use windows::every_nth;
 
-/// Tokens of held-out music scored on the way: 2,048 windows of two bars of melody.
+/// Number of tokens of held-out music scored during training: 2,048 windows of two bars of melody.
 const EVALUATION_TOKENS: usize = 1 << 16;
-/// The most held-out music scored at the end: 32,768 windows of two bars. More tells no more, and
-/// with long windows that overlap takes longer than the training.
+/// Maximum number of tokens of held-out music scored at the end: 32,768 windows of two bars. More
+/// would add no information, and with long overlapping windows would take longer than the training.
 const FINAL_EVALUATION_TOKENS: usize = 1 << 20;
-/// Training music encoded to find the active dimensions: 20,480 windows of two bars.
+/// Number of tokens of training music encoded to find the active dimensions: 20,480 windows of two
+/// bars.
 pub(crate) const ACTIVITY_TOKENS: usize = 10 << 16;
 
-/// What to train on, how, and where to.
+/// The corpus, model, settings and output of a training run.
 #[derive(Clone, Debug)]
 pub struct TrainRequest {
-    /// The model, its training settings, and the weights to begin with.
+    /// The model, its training settings, and the initial weights.
     pub setup: TrainSetup,
     /// The corpus folder.
     pub corpus: PathBuf,
@@ -57,31 +58,31 @@ pub struct TrainRequest {
     pub run: RunFolder,
     /// When to stop, evaluate and save.
     pub plan: Plan,
-    /// Number of last checkpoints to keep, in addition to the best; at least one.
+    /// Number of most recent checkpoints to keep, in addition to the best; at least one.
     pub keep_last: usize,
-    /// With a model to go on from: the share of windows drawn from the music that it was trained
-    /// on, from 0 to below 1; see [`DEFAULT_REPLAY`].
+    /// When continuing a model: the fraction of windows drawn from the music it was trained on, at
+    /// least 0 and below 1; see [`DEFAULT_REPLAY`].
     pub replay: Option<f64>,
-    /// The seed of every draw.
+    /// The seed of all random draws.
     pub seed: u64,
-    /// Go on from the run's last checkpoint.
+    /// Whether to continue from the run's last checkpoint.
     pub resume: bool,
     /// The command line, for the run's `config.json`.
     pub command_line: Vec<String>,
 }
 
-/// Receives progress of a training run; the library writes its files itself.
+/// Receives the progress of a training run; the library writes its files itself.
 pub trait TrainProgress {
-    /// Training starts, or goes on after `n_steps` steps.
+    /// Training starts, or resumes after `n_steps` steps.
     fn on_start(&mut self, n_steps: u64, n_train: usize, n_heldout: usize);
 
-    /// A step was made.
+    /// A step is complete.
     fn on_step(&mut self, metrics: &StepMetrics, times: StepTimes);
 
-    /// The held-out windows were scored, after `n_steps` steps.
+    /// The held-out windows have been scored, after `n_steps` steps.
     fn on_evaluation(&mut self, n_steps: u64, scores: &Scores);
 
-    /// Asked after each step; `true` stops with a checkpoint.
+    /// Called after each step; `true` stops with a checkpoint.
     fn stop_requested(&self) -> bool {
         false
     }
@@ -93,35 +94,35 @@ pub struct TrainOutcome {
     /// The model's folder.
     #[serde(with = "corpus::path_text")]
     pub model: PathBuf,
-    /// Steps made.
+    /// Number of training steps.
     pub n_steps: u64,
-    /// Steps after which the kept weights were taken.
+    /// Number of steps after which the kept weights were taken.
     pub best_step: u64,
-    /// Why it stopped.
+    /// The reason why it stopped.
     pub stopped: StopReason,
-    /// Steps made in this go, for each second of training with evaluations and checkpoints.
+    /// Steps per second in this session, including evaluations and checkpoints.
     pub steps_per_second: f64,
     /// The same in sequences.
     pub sequences_per_second: f64,
-    /// Share of the steps' time, in this go, spent waiting for data.
+    /// Fraction of the step time in this session that was spent waiting for data.
     pub wait_share: f64,
-    /// The curves' picture.
+    /// Path of the learning curves.
     #[serde(with = "corpus::path_text")]
     pub curves: PathBuf,
-    /// Held-out windows, without those that are in train.
+    /// Number of held-out windows that do not occur in the training split.
     pub n_heldout_windows: usize,
-    /// Dimensions that carry information.
+    /// Number of dimensions that carry information.
     pub n_active: usize,
-    /// Figures on the held-out windows.
+    /// Scores on the held-out windows.
     pub heldout: Option<Scores>,
-    /// What needs no model.
+    /// Scores of predictors without a model.
     pub baselines: Option<Baselines>,
 }
 
-/// Trains a model, or goes on training it, and writes its folder from the best weights.
+/// Trains a model, or continues training it, and writes its folder from the best weights.
 ///
 /// # Errors
-/// See [`TrainingError`]; checkpoints written until then stay good.
+/// Returns a [`TrainingError`]; checkpoints written before it remain valid.
 pub fn train(
     request: &TrainRequest,
     device: &Device,
@@ -191,8 +192,8 @@ fn train_as<C: TrainedOnRows>(
         (trainer.n_steps() - first_step) as f64 / start.elapsed().as_secs_f64().max(1e-9);
     let (run, ran_away) = match result {
         Ok(run) => (run, None),
-        // The model of the last good checkpoint is left behind, if there is any.
-        Err(source @ (TrainError::NotFinite { .. } | TrainError::Exploded { .. }))
+        // The last good checkpoint becomes the model, if there is one.
+        Err(source @ (TrainError::NotFinite { .. } | TrainError::Diverged { .. }))
             if checkpoints.latest()?.is_some() =>
         {
             (RunReport::default(), Some(source))
@@ -200,7 +201,7 @@ fn train_as<C: TrainedOnRows>(
         Err(error) => return Err(error.into()),
     };
 
-    // The best weights on held-out windows; without such windows, the last ones.
+    // The weights that are best on held-out windows; without such windows, the last ones.
     let last = checkpoints.latest()?.unwrap_or(trainer.n_steps());
     let (best_step, weights) = checkpoints.best_weights(last)?;
     let path = checkpoints.folder(best_step).join("weights.safetensors");
@@ -254,7 +255,7 @@ fn train_as<C: TrainedOnRows>(
     }
 }
 
-/// Training windows, with those of older music after them, and how often to draw from which.
+/// Training windows followed by those of older music, and how often to draw from each.
 fn to_draw<'a, C: TrainedOnRows>(
     request: &TrainRequest,
     rows: &'a CorpusRows,
@@ -265,7 +266,7 @@ fn to_draw<'a, C: TrainedOnRows>(
     };
     let n = rows.train.len();
     if !C::DRAWS_BY_CORPUS {
-        // The share of the draws is that of the windows.
+        // The fraction of draws equals the fraction of windows.
         #[expect(clippy::cast_sign_loss, reason = "a share is from 0 to below 1")]
         let most = (n as f64 * share / (1.0 - share)).ceil() as usize;
         let every = replayed.len().div_ceil(most.max(1)).max(1);
@@ -277,7 +278,7 @@ fn to_draw<'a, C: TrainedOnRows>(
     Ok((Cow::Owned(all), corpora))
 }
 
-/// A fresh trainer, one that begins with another model's weights, or one that goes on.
+/// Creates a new trainer, one that starts from another model's weights, or one that resumes.
 fn start<C: TrainedOnRows>(
     config: &C,
     request: &TrainRequest,
@@ -308,8 +309,8 @@ fn start<C: TrainedOnRows>(
     }
 }
 
-/// Writes the three files of a model folder. Others in it, for example a mixture of older weights,
-/// are deleted.
+/// Writes the three files of a model folder. Other files in it, for example a mixture for older
+/// weights, are deleted.
 fn write_model(folder: &Path, config: &ModelConfig, weights: &[u8]) -> ArtifactResult<()> {
     let others = ["styles.json", "reference.parquet", "pieces.safetensors", "attributes.json"];
     let others = others.map(|name| folder.join(name));
@@ -323,20 +324,20 @@ fn write_model(folder: &Path, config: &ModelConfig, weights: &[u8]) -> ArtifactR
     write_atomic(&folder.join("README.md"), crate::card::model_card(config).as_bytes())
 }
 
-/// Writes a run's files as it goes.
+/// Writes a run's files during training.
 struct Observer<'a, P> {
     progress: &'a mut P,
     metrics: MetricsFile,
     events: EventFile,
     history: History,
     curves: &'a Path,
-    /// Time into the run, after the last step.
+    /// Time since the start of the run, after the last step.
     elapsed: Duration,
     checkpoints: &'a Checkpoints,
 }
 
 impl<P> Observer<'_, P> {
-    /// Puts all figures on disk and draws them.
+    /// Writes all metrics to disk and draws the curves.
     fn write(&mut self) -> ArtifactResult<()> {
         self.metrics.flush()?;
         self.events.flush()?;
@@ -366,7 +367,8 @@ impl<C: TrainedOnRows, P: TrainProgress> TrainObserver<C> for Observer<'_, P> {
         &mut self,
         checkpoint: &Checkpoint,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        // Metrics first: a resumed run drops lines after its checkpoint, but can't invent any.
+        // Metrics first: a resumed run removes lines after its checkpoint, but can't restore
+        // missing ones.
         self.write()?;
         self.checkpoints.write(checkpoint)?;
         Ok(())

@@ -1,10 +1,10 @@
 //! The tune of a MIDI file, as windows of a model.
 //!
-//! Any file will do. Tempo changes are evened out. The most melodic track is picked, or the one
-//! asked for; of chords, the highest notes are taken, and octaves are shifted into the model's
-//! range. The tune begins with the first bar that has a note, with a rest before an upbeat, and its
-//! last window is padded with silence. Whatever is left out is counted by reason, with its bars. If
-//! no track fits, each is listed with the reason.
+//! Any file is accepted. Tempo changes are leveled. The most melodic track is selected, or the
+//! requested one; of chords, the highest notes are taken, and notes are shifted by octaves into the
+//! model's range. The tune begins with the first bar that has a note, with a rest before an upbeat,
+//! and its last window is padded with silence. Everything left out is counted by reason, with its
+//! bars. If no track fits, each is listed with the reason.
 
 mod choose;
 mod melodic;
@@ -26,87 +26,88 @@ pub use melodic::MelodicScore;
 pub(crate) use usage::left_out_bars;
 pub use usage::{LeftOut, LeftOutReason, Usage};
 
-/// How a tune is taken from a file.
+/// Options for reading a tune from a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TuneOptions {
-    /// The instrument to take, as `controlgen inspect` numbers them; `None` for the most melodic
+    /// The instrument to take, as numbered by `controlgen inspect`; `None` for the most melodic
     /// one.
     pub track: Option<u32>,
 }
 
-/// The windows of a tune, one after the other.
+/// The consecutive windows of a tune.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tune {
     /// The name of its file.
     pub source: String,
-    /// The instruments that were taken: one for each part, or all that have notes in it.
+    /// The instruments taken: one for each part, or all with notes in the tune.
     pub instruments: Vec<u32>,
-    /// The names of those that have one in the file.
+    /// Their names in the file, if any.
     pub instrument_names: Vec<String>,
     /// The file's first tempo, in quarter notes per minute.
     pub qpm: f64,
     /// Windows that don't overlap, in order.
     pub windows: Vec<Window>,
-    /// Semitones by which it was transposed to fit the model; music made from it can be moved back.
+    /// Number of semitones by which it was transposed to fit the model; music made from it can be
+    /// moved back.
     pub transposed: i32,
-    /// Why that track was chosen, and the others; `None` for kinds that take all tracks.
+    /// The reason for the choice of track, and the others; `None` for kinds that take all tracks.
     pub choice: Option<Choice>,
-    /// Which notes of those instruments are in the windows, and why the others are not.
+    /// Counts of the notes of these instruments: those in the windows, and the others by reason.
     pub usage: Usage,
     /// Warnings for the user: notes left out, a meter that does not fit.
     pub warnings: Vec<String>,
-    /// How music made from it is played: with its tempo, its loudness and, if windows have several
-    /// instruments, its programs.
+    /// Playback settings for music made from it: its tempo, its loudness and, if windows have
+    /// several instruments, its programs.
     pub playback: NoteListPlayback,
 }
 
-/// A track that gives no window.
+/// A track without windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The instrument, with its name.
     pub track: String,
-    /// Why it was refused.
+    /// The reason why it was refused.
     pub reason: SkipReason,
 }
 
-/// The contents of a sequence without a tune.
+/// The reason why a sequence has no tune.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoTune {
     /// No track fits.
     #[error("{}", .0.iter().map(|r| format!("{}: {}", r.track, in_words(r.reason))).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Refused>),
-    /// The track that was asked for is not there.
-    #[error("no instrument {track} in it; there are {}", tracks.join(", "))]
+    /// The requested track does not exist.
+    #[error("it has no instrument {track}; there are {}", tracks.join(", "))]
     NoSuchTrack {
-        /// What was asked for.
+        /// The requested instrument.
         track: u32,
-        /// What there is.
+        /// The existing instruments.
         tracks: Vec<String>,
     },
-    /// A track was asked for, but all are taken.
-    #[error("a window takes several instruments at once; leave `--track` out")]
+    /// A track was requested, but all are taken.
+    #[error("windows of this kind use several instruments; leave out `--track`")]
     AllTracks,
 }
 
-/// Why a file gave no tune.
+/// The reason why a file has no tune.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TuneError {
-    /// It can't be read.
+    /// The file can't be read.
     #[error("can't read {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// It is not a MIDI file.
+    /// The file is not a MIDI file.
     #[error("{} can't be read", path.display())]
     Midi {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: MidiError,
     },
     /// No track fits.
@@ -116,12 +117,12 @@ pub enum TuneError {
     NoWindow {
         /// The file.
         path: PathBuf,
-        /// The kind that was looked for.
+        /// The requested kind.
         kind: Box<Kind>,
-        /// Why each track was refused.
+        /// The reasons why tracks were refused.
         why: NoTune,
     },
-    /// No track fits in a file that was cut off or is damaged in another way.
+    /// No track fits in a file that was truncated or is otherwise damaged.
     #[error(
         "{} is damaged or was cut off ({damage}), and the rest of it has no window of `{}`: {why}; \
          get an intact copy of the file", path.display(), kind.name
@@ -129,11 +130,11 @@ pub enum TuneError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The names of what had to be repaired.
+        /// The names of the repairs.
         damage: String,
-        /// The kind that was looked for.
+        /// The requested kind.
         kind: Box<Kind>,
-        /// Why each track was refused.
+        /// The reasons why tracks were refused.
         why: NoTune,
     },
 }
@@ -149,7 +150,7 @@ const LOSSES: [RepairKind; 7] = [
     RepairKind::AbsurdTime,
 ];
 
-/// The damage by which a file may have lost its tune, by name; `None` if it is intact.
+/// The damage that may have cost the file its tune, by name; `None` if it is intact.
 fn damage(report: &ReadReport) -> Option<String> {
     let found = LOSSES.iter().filter(|kind| report.repair_counts.contains_key(kind));
     let names: Vec<&str> = found.map(|kind| kind.name()).collect();
@@ -158,7 +159,7 @@ fn damage(report: &ReadReport) -> Option<String> {
 
 /// The requirements on a tune, which are weaker than those on training music.
 fn needs(kind: &Kind) -> &'static str {
-    if kind.melody_range().is_some() { "a track of tones, of any instrument" } else { kind.needs }
+    if kind.melody_range().is_some() { "a pitched track, with any instrument" } else { kind.needs }
 }
 
 /// The rule that refused a track.
@@ -176,11 +177,11 @@ pub fn in_words(reason: SkipReason) -> &'static str {
         SkipReason::Silent => "its notes are silent",
         SkipReason::TooShort => "it is shorter than a window",
         SkipReason::EmptyWindow => "no note starts in any window",
-        SkipReason::Duplicate => "it only repeats itself",
+        SkipReason::Duplicate => "it only has repetitions",
         SkipReason::OverCap => "there are too many windows",
         SkipReason::MissingPart => "melody, bass or drums are missing",
         SkipReason::PartsDoNotMeet => "its parts never play together for a window",
-        SkipReason::UnknownDrum => "none of its drums is known",
+        SkipReason::UnknownDrum => "all its drums are unknown",
         SkipReason::TooLong => "one of its notes lasts for days",
         SkipReason::NoChords => "no chords can be inferred",
         other => other.name(),
@@ -191,7 +192,7 @@ impl Tune {
     /// Reads the most melodic tune of a file, or of standard input if the path is `-`.
     ///
     /// # Errors
-    /// See [`TuneError`].
+    /// Returns a [`TuneError`].
     pub fn read(path: &Path, kind: &Kind) -> Result<Self, TuneError> {
         Self::read_with(path, kind, TuneOptions::default())
     }
@@ -199,7 +200,7 @@ impl Tune {
     /// Reads a tune from a file, or from standard input if the path is `-`.
     ///
     /// # Errors
-    /// See [`TuneError`].
+    /// Returns a [`TuneError`].
     pub fn read_with(path: &Path, kind: &Kind, options: TuneOptions) -> Result<Self, TuneError> {
         Ok(Self::read_with_sequence(path, kind, options)?.0)
     }
@@ -207,7 +208,7 @@ impl Tune {
     /// Like [`Tune::read_with`]; also returns the music that the tune was taken from.
     ///
     /// # Errors
-    /// See [`TuneError`].
+    /// Returns a [`TuneError`].
     pub fn read_with_sequence(
         path: &Path,
         kind: &Kind,
@@ -238,15 +239,15 @@ impl Tune {
     /// The most melodic tune of a sequence.
     ///
     /// # Errors
-    /// Why each track was refused.
+    /// Returns the reasons why tracks were refused.
     pub fn of_sequence(sequence: &NoteSequence, kind: &Kind, source: &str) -> Result<Self, NoTune> {
         Self::of_sequence_with(sequence, kind, source, TuneOptions::default())
     }
 
-    /// A tune of a sequence.
+    /// The tune of a sequence, with options.
     ///
     /// # Errors
-    /// [`NoTune`].
+    /// Returns [`NoTune`] if there is none.
     pub fn of_sequence_with(
         sequence: &NoteSequence,
         kind: &Kind,
@@ -274,13 +275,13 @@ impl Tune {
         })
     }
 
-    /// Tokens of all windows, one after the other.
+    /// Tokens of all windows, concatenated.
     pub fn tokens(&self) -> Vec<u16> {
         self.windows.iter().flat_map(|window| window.tokens.iter().copied()).collect()
     }
 
-    /// Windows made from those of the tune, one for each of them, in the keys of the tune: the
-    /// transposition of the tune's windows to the common key is undone.
+    /// Windows made from those of the tune, one for each, in the keys of the tune: the
+    /// transposition of the tune's windows to the common key is reversed.
     pub fn in_own_key(&self, kind: &Kind, windows: &[Vec<u16>]) -> Vec<Vec<u16>> {
         let form = kind.form();
         let moved = |(window, own): (&Vec<u16>, &Window)| {

@@ -1,8 +1,8 @@
-//! MIDI files in archives, read in place: one member after the other, nothing unpacked to disk.
+//! MIDI files in archives, read in place one member at a time, without unpacking to disk.
 //!
-//! An archive may lie about anything. No member is taken into memory beyond the limit on files,
-//! names beyond [`MAX_NAME`] are refused, and links, devices and archives in archives are passed
-//! over and counted.
+//! Nothing that an archive says about itself is trusted. A member is read only up to the file size
+//! limit, names longer than [`MAX_NAME`] are refused, and links, devices and nested archives are
+//! skipped and counted.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -20,34 +20,35 @@ use super::files::FileKind;
 use super::unused::{Unused, UnusedReason};
 use crate::path_text;
 
-/// Longest name or extended header of a member of a tar archive.
+/// Maximum length of a tar member's name or extended header, in bytes.
 const MAX_NAME: u64 = 1 << 16;
-/// The most bytes that a tar archive may unpack to: what a small file of zeros could be.
+/// Maximum unpacked size of a tar archive, in bytes: a small file can unpack to this many zeros.
 const MAX_UNPACKED: u64 = 1 << 40;
 
 /// A member that looks like MIDI.
 pub(super) struct Member<'a> {
-    /// Its path in the archive, with `/` between folders and none that leads out.
+    /// Path in the archive, separated by `/`; never leads out of the archive.
     pub(super) name: String,
-    /// Its size as the archive says.
+    /// Size according to the archive.
     pub(super) n_bytes: u64,
-    /// Bytes of the archive that were read so far.
+    /// Number of bytes of the archive read so far.
     pub(super) consumed: u64,
     reader: &'a mut dyn FnMut(u64) -> Content,
 }
 
 impl Member<'_> {
-    /// Its bytes, or why they can't be had.
+    /// The bytes of the member, or the reason why they can't be read.
     pub(super) fn content(&mut self, max_bytes: u64) -> Content {
         (self.reader)(max_bytes)
     }
 }
 
-/// Hands each member that looks like MIDI to `each`, until it answers `false`, and counts the
-/// others in `unused`, by their names in the archive.
+/// Passes each member that looks like MIDI to `each` until it returns `false`, and counts the
+/// others in `unused` by their names in the archive.
 ///
 /// # Errors
-/// Where the archive is damaged; the members before that have been handed over.
+/// Returns an error if the archive is damaged; the members before the damage have been passed to
+/// `each`.
 pub(super) fn read(
     path: &Path,
     kind: FileKind,
@@ -68,7 +69,7 @@ pub(super) fn read(
     }
 }
 
-/// Why a member is not read, if it is not, by its name.
+/// The reason why a member with this name is not read; `None` if it is read.
 fn why_unused(name: &str) -> Option<UnusedReason> {
     match FileKind::of(name) {
         FileKind::Midi => None,
@@ -118,7 +119,7 @@ fn read_zip(
                 method => Content::refused(
                     "unreadable",
                     format!(
-                        "it is compressed by method {method}; stored and deflated ones are read"
+                        "it is compressed with method {method}; only stored and deflated members can be read"
                     ),
                 ),
             }
@@ -137,9 +138,9 @@ fn read_tar(
     each: &mut dyn FnMut(Member<'_>) -> bool,
 ) -> io::Result<()> {
     let mut archive = tar::Archive::new(reader.take(MAX_UNPACKED));
-    // A name in a separate entry before the member that bears it.
+    // Name from a separate entry that precedes the member.
     let mut long_name: Option<Vec<u8>> = None;
-    // Raw: otherwise names of any length are read into memory.
+    // Raw, because otherwise names of any length are read into memory.
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
         let kind = entry.header().entry_type();
@@ -184,7 +185,7 @@ fn read_tar(
     Ok(())
 }
 
-/// The content of an entry that is a header of the next.
+/// The content of an entry that is a header for the next one.
 fn header_text(entry: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     entry.take(MAX_NAME + 1).read_to_end(&mut text)?;
@@ -195,7 +196,7 @@ fn header_text(entry: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Reads all of a file, but not more than `max_bytes`, whatever it says of its size.
+/// Reads a whole file, but at most `max_bytes`, whatever size it claims to have.
 pub(super) fn limited(reader: impl Read, n_bytes: u64, max_bytes: u64) -> Content {
     if n_bytes > max_bytes {
         return Content::over_limit(n_bytes, max_bytes);
@@ -210,14 +211,14 @@ pub(super) fn limited(reader: impl Read, n_bytes: u64, max_bytes: u64) -> Conten
     }
 }
 
-/// A path without what leads out of the archive.
+/// The path without components that lead out of the archive.
 fn safe_name(name: &[u8]) -> String {
     let parts = name.split(|byte| matches!(byte, b'/' | b'\\'));
     let parts = parts.filter(|part| !matches!(*part, b"" | b"." | b".."));
     parts.map(path_text::of_bytes).collect::<Vec<_>>().join("/")
 }
 
-/// Counts the bytes that are read.
+/// Counts the bytes read.
 struct Counted {
     file: File,
     position: Rc<Cell<u64>>,

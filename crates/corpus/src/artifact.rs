@@ -1,4 +1,4 @@
-//! The files of the program: their format is checked when they are read, and they are written
+//! Files of the program: the format is checked when a file is read, and files are written
 //! completely or not at all.
 
 use std::io::Write;
@@ -8,31 +8,31 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a file or folder of the program could not be read or written.
+/// Error from reading or writing a file or folder of the program.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
     /// The operating system returned an error.
     #[error("can't {action} {}", path.display())]
     Io {
-        /// What was tried: `read`, `write`, …
+        /// The attempted action: `read`, `write`, …
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A JSON file does not hold what it should.
-    #[error("{} is damaged: it does not hold a `{format}`", path.display())]
+    /// A JSON file has unexpected contents.
+    #[error("{} is damaged: it does not contain a `{format}`", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// The expected contents.
         format: &'static str,
-        /// Where and why.
+        /// The position and the cause.
         source: serde_json::Error,
     },
-    /// A file of another format or version.
+    /// A file has a different format or version.
     #[error(
         "{} holds `{found}` version {found_version}; this program reads `{format}` version \
          {version}", path.display()
@@ -40,13 +40,13 @@ pub enum ArtifactError {
     Version {
         /// The file.
         path: PathBuf,
-        /// The format it names.
+        /// The format found.
         found: String,
-        /// The version it names.
+        /// The version found.
         found_version: u32,
-        /// The format that is read here.
+        /// The format this program reads.
         format: &'static str,
-        /// The version that is read here.
+        /// The version this program reads.
         version: u32,
     },
     /// A Parquet file can't be read or written.
@@ -54,23 +54,23 @@ pub enum ArtifactError {
     Table {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: parquet::errors::ParquetError,
     },
-    /// A Parquet file's columns are not those of the table it should be.
+    /// A Parquet file does not have the columns of the expected table.
     #[error("{} has other columns than this program reads; make it again", path.display())]
     Rows {
         /// The file.
         path: PathBuf,
-        /// Which column, and why.
+        /// The column and the cause.
         source: serde_arrow::Error,
     },
-    /// A column holds what it can't hold with this model or corpus.
+    /// A column has values that don't fit the model or corpus.
     #[error("{} holds values in column `{column}` that don't fit the model; make it again", path.display())]
     Column {
         /// The file.
         path: PathBuf,
-        /// Which column.
+        /// The column.
         column: &'static str,
     },
     /// A weights file can't be used.
@@ -78,26 +78,26 @@ pub enum ArtifactError {
     Weights {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Music can't be played or drawn.
+    /// Audio or an image can't be made.
     #[error("can't make {}", path.display())]
     Render {
-        /// The file that was to be made.
+        /// The file to be made.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Something stands where output is to go.
+    /// The output path already exists.
     #[error(
-        "{} exists already; nothing was changed, so give another place, or remove it", path.display()
+        "{} already exists; nothing was changed, so give another path, or remove it", path.display()
     )]
     Exists {
-        /// What stands there.
+        /// The existing path.
         path: PathBuf,
     },
-    /// Latents of other windows, or by another model.
+    /// Latents of different windows or from a different model.
     #[error(
         "{} does not hold the latents of {of}; make them again with `controlgen encode`",
         latents.display()
@@ -105,33 +105,33 @@ pub enum ArtifactError {
     OtherLatents {
         /// The latents folder.
         latents: PathBuf,
-        /// What they are not of.
+        /// The model or corpus that the latents should belong to.
         of: &'static str,
     },
-    /// A file of another program stands where output is to go, or one that was changed since this
-    /// program wrote it.
+    /// The output path is a file that another program wrote, or that was changed after this program
+    /// wrote it.
     #[error(
-        "{} is there already, and this program did not write it as it is; it was left alone, so \
-         give another place, or `--force` to overwrite it", path.display()
+        "{} already exists and is not as this program wrote it; it was left unchanged, so give \
+         another path, or `--force` to overwrite it", path.display()
     )]
     NotOwn {
         /// The file.
         path: PathBuf,
     },
-    /// A folder has none of the files it should have.
+    /// A folder lacks an expected file.
     #[error("{} has no {what}; {remedy}", path.display())]
     Missing {
         /// The folder.
         path: PathBuf,
         /// The missing file.
         what: &'static str,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
 }
 
 impl ArtifactError {
-    /// The error of a weights file that can't be used.
+    /// Creates the error for a weights file that can't be used.
     pub fn weights(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Weights { path: path.to_owned(), source: Box::new(source) }
     }
@@ -140,7 +140,7 @@ impl ArtifactError {
 /// The result of reading or writing a file of the program.
 pub type ArtifactResult<T> = Result<T, ArtifactError>;
 
-/// An error with its causes, in one line.
+/// An error and its causes, in one line.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -152,7 +152,7 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// For `map_err`: an [`ArtifactError::Io`] of `action` on `path`.
+/// For `map_err`: an [`ArtifactError::Io`] for `action` on `path`.
 pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ArtifactError {
     let path = path.to_owned();
     move |source| ArtifactError::Io { action, path, source }
@@ -161,19 +161,19 @@ pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> A
 /// Reads a whole file.
 ///
 /// # Errors
-/// [`ArtifactError::Io`].
+/// Returns [`ArtifactError::Io`] if the file can't be read.
 pub fn read(path: &Path) -> ArtifactResult<Vec<u8>> {
     std::fs::read(path).map_err(io("read", path))
 }
 
-/// How the names of files and folders begin that are being written. A process that was killed
-/// leaves them behind.
+/// Prefix of the names of files and folders that are still being written. A killed process leaves
+/// them behind.
 pub const UNFINISHED: &str = ".unfinished-";
 
-/// Writes a file completely or not at all: to a temporary file next to it, which is then renamed.
+/// Writes a file completely or not at all: to a temporary file next to it that is then renamed.
 ///
 /// # Errors
-/// [`ArtifactError::Io`]; what stood there before stays then.
+/// Returns [`ArtifactError::Io`] if writing fails; an existing file is then unchanged.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> ArtifactResult<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(folder)?;
@@ -186,7 +186,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> ArtifactResult<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // A temporary file is private to its owner; ours are ordinary files.
+        // Temporary files are private to their owner; the result should be an ordinary file.
         let permissions = std::fs::Permissions::from_mode(0o644);
         file.as_file().set_permissions(permissions).map_err(io("write", path))?;
     }
@@ -194,10 +194,10 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> ArtifactResult<()> {
     Ok(())
 }
 
-/// Makes a folder with all above it.
+/// Creates a folder and all its parents.
 ///
 /// # Errors
-/// [`ArtifactError::Io`].
+/// Returns [`ArtifactError::Io`] if a folder can't be created.
 pub fn create_folder(path: &Path) -> ArtifactResult<()> {
     std::fs::create_dir_all(path).map_err(io("create the folder", path))
 }
@@ -205,7 +205,7 @@ pub fn create_folder(path: &Path) -> ArtifactResult<()> {
 /// Fills a folder completely or not at all: under a temporary name next to `path`, then renamed.
 ///
 /// # Errors
-/// [`ArtifactError::Exists`] if something stands there; what `fill` gives.
+/// Returns [`ArtifactError::Exists`] if `path` already exists, and any error of `fill`.
 pub fn write_folder<T, E: From<ArtifactError>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<T, E>,
@@ -237,7 +237,7 @@ struct Header {
     version: u32,
 }
 
-/// A value in a JSON file, with the format and the version that come before it.
+/// A value in a JSON file, preceded by its format and version.
 #[derive(Serialize)]
 struct Versioned<'a, T> {
     format: &'a str,
@@ -261,18 +261,19 @@ pub trait JsonFormat: Serialize + DeserializeOwned {
         text
     }
 
-    /// Writes the file whole or not at all.
+    /// Writes the file completely or not at all.
     ///
     /// # Errors
-    /// [`ArtifactError::Io`].
+    /// Returns [`ArtifactError::Io`] if writing fails.
     fn save(&self, path: &Path) -> ArtifactResult<()> {
         write_atomic(path, self.to_json().as_bytes())
     }
 
-    /// Reads the file, its format and version first.
+    /// Reads the file, after checking its format and version.
     ///
     /// # Errors
-    /// [`ArtifactError::Io`], [`ArtifactError::Json`], [`ArtifactError::Version`].
+    /// Returns [`ArtifactError::Io`], [`ArtifactError::Json`] or [`ArtifactError::Version`] if the
+    /// file can't be read, is damaged, or has a different format or version.
     fn load(path: &Path) -> ArtifactResult<Self> {
         let bytes = read(path)?;
         let damaged =

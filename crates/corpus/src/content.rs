@@ -1,9 +1,9 @@
-//! The content of a file that was found.
+//! Content of a file found in a corpus.
 
 use std::fmt::Display;
 use std::path::PathBuf;
 
-/// The bytes of a file, or why there are none.
+/// The bytes of a file, or the reason why there are none.
 pub(super) enum Content {
     OnDisk { path: PathBuf, n_bytes: u64 },
     Bytes(Vec<u8>),
@@ -11,7 +11,7 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// A file that is not used, and why.
+    /// A file that is not used, with the reason.
     pub(super) fn refused(reason: &'static str, why: impl Display) -> Self {
         Self::Refused { reason, detail: why.to_string() }
     }

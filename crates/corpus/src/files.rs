@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 /// A MIDI file of a corpus: on disk, or a member of an archive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MidiFile {
-    /// Its name in tables: the path relative to its root, with `/` between folders. The root's own
-    /// name comes first if there are several roots; an archive counts as a folder.
+    /// Name in tables: the path relative to the root, separated by `/`. With several roots, the
+    /// name of the root comes first. An archive counts as a folder.
     pub name: String,
-    /// Bytes of `name` that are the root's own.
+    /// Length of the root's part of `name`, in bytes.
     root_bytes: u32,
 }
 
 impl MidiFile {
-    /// A file by its path below a root. `root` is named where there are several.
+    /// A file, from its path below a root. `root` is given only if there are several roots.
     pub(super) fn new(root: Option<&str>, relative: &str) -> Self {
         let root = root.map_or_else(String::new, |root| format!("{root}/"));
         let root_bytes = u32::try_from(root.len()).unwrap_or(0);
@@ -25,7 +25,7 @@ impl MidiFile {
         self.name.get(self.root_bytes as usize..).unwrap_or(&self.name)
     }
 
-    /// The first folder below the root, if the file does not lie in the root itself.
+    /// The first folder below the root, if the file is not directly in the root.
     pub fn first_folder(&self) -> Option<&str> {
         self.relative().split_once('/').map(|(first, _)| first)
     }
@@ -35,7 +35,7 @@ impl MidiFile {
         self.name.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The name without folders and ending; of `song.mid.gz` both endings go.
+    /// The name without folders and extension; for `song.mid.gz`, both extensions are removed.
     pub fn stem(&self) -> &str {
         let name = self.file_name();
         let name = match name.len().checked_sub(GZIP.len()).map(|at| name.split_at_checked(at)) {
@@ -50,23 +50,23 @@ impl MidiFile {
         }
     }
 
-    /// The folders that it lies in, from the corpus's root.
+    /// The folders that contain the file, starting at the corpus root.
     pub(super) fn folder(&self) -> &str {
         self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 }
 
-/// Ends the name of a file that gzip has compressed.
+/// Extension of files compressed by gzip.
 const GZIP: &str = ".gz";
 
-/// Whether a name ends as a MIDI file's does. One that is nothing but an ending is a hidden file's.
+/// Whether a name ends like that of a MIDI file. A name that is only an extension is a hidden file.
 pub(super) fn is_midi_name(name: &str) -> bool {
     let name = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let mut endings = [".mid", ".midi", ".kar", ".rmi"].iter();
     endings.any(|end| name.strip_suffix(end).is_some_and(|stem| !stem.is_empty()))
 }
 
-/// The kind of a file, by its extension in any case.
+/// The kind of a file, by its extension (case-insensitive).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum FileKind {
     Midi,
@@ -77,12 +77,12 @@ pub(super) enum FileKind {
 }
 
 impl FileKind {
-    /// By name: `.mid`, `.midi`, `.kar` and `.rmi` are MIDI, and so are these with `.gz` after
-    /// them; `.zip`, `.tar`, `.tar.gz` and `.tgz` are archives of it.
+    /// By extension: `.mid`, `.midi`, `.kar` and `.rmi` are MIDI, also when followed by `.gz`;
+    /// `.zip`, `.tar`, `.tar.gz` and `.tgz` are archives.
     pub(super) fn of(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         let ends = |endings: &[&str]| {
-            // A name that is nothing but an ending is a hidden file's.
+            // A name that is only an extension is a hidden file.
             endings.iter().any(|end| name.strip_suffix(end).is_some_and(|stem| !stem.is_empty()))
         };
         if is_midi_name(name.strip_suffix(GZIP).unwrap_or(&name)) {

@@ -1,4 +1,4 @@
-//! What kind of music a corpus holds, counted.
+//! Histograms of the music in a corpus.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 use super::parts::ReadFacts;
 use crate::kind::Kind;
 
-/// Quarter notes a minute of a bin.
+/// Width of a tempo bin, in quarter notes per minute.
 const QPM_PER_BIN: u32 = 10;
-/// Faster tempos count as this.
+/// Faster tempos are counted in this bin.
 const MAX_QPM: f64 = 400.0;
 
-/// Counts of windows and files by what is in them.
+/// Histograms of windows and files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histograms {
-    /// Notes that start in windows that were kept, by MIDI pitch; drums by that of their class.
+    /// Notes that start in the kept windows, by MIDI pitch; drums by the pitch of their class.
     pub pitch: BTreeMap<u8, u64>,
-    /// Windows that were kept, by the notes that start in a bar of them, rounded.
+    /// Kept windows, by the rounded number of notes that start per bar.
     pub density: BTreeMap<u32, u64>,
-    /// Files that could be read, by quarter notes per minute: the lower end of bins of ten. A file
-    /// counts with the tempo that holds longest in it; 400 stands for more, too.
+    /// Readable files, by tempo in quarter notes per minute: the lower end of bins of width ten. A
+    /// file counts once, with its longest-lasting tempo; 400 includes all faster ones.
     pub tempo: BTreeMap<u32, u64>,
-    /// Files that could be read, by meter; a file counts for each of its meters.
+    /// Readable files, by meter; a file counts for each of its meters.
     pub metre: BTreeMap<String, u64>,
 }
 
 impl Histograms {
     pub(super) fn count_file(&mut self, facts: &ReadFacts) {
         let qpm = facts.qpm.clamp(0.0, MAX_QPM);
-        // Whole and small after clamping; a tempo that is no number counts as 0.
+        // Whole and small after clamping; a tempo of NaN counts as 0.
         #[expect(clippy::cast_sign_loss, reason = "clamped to 0 and more")]
         let bin = qpm as u32 / QPM_PER_BIN * QPM_PER_BIN;
         *self.tempo.entry(bin).or_default() += 1;
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(found.tempo, BTreeMap::from([(0, 1), (110, 2), (400, 1)]));
         let metre = |name: &str, n| (name.to_owned(), n);
         assert_eq!(found.metre, BTreeMap::from([metre("3/4", 1), metre("4/4", 2)]));
-        // Three notes in two bars: 1.5 a bar, which counts as 2.
+        // Three notes in two bars: 1.5 per bar, which rounds to 2.
         let mut tokens = vec![0; 32];
         (tokens[0], tokens[1], tokens[31]) = (41, 41, 43);
         found.count_window(&Kind::mel_2bar(), &tokens);

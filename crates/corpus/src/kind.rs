@@ -1,4 +1,4 @@
-//! Kinds of windows: what a model folder's `kind` stands for.
+//! Kinds of windows: the meaning of a model folder's `kind`.
 
 mod cut;
 mod tokens;
@@ -17,17 +17,17 @@ use thiserror::Error;
 pub use cut::{Cut, NoteUse, Window};
 use cut::{DRUM_INSTRUMENT, cut};
 
-/// A kind of window and how music becomes one.
+/// A kind of window, and how music is converted to it.
 #[derive(Clone, Debug)]
 pub struct Kind {
     /// Its name, as in a model's configuration: `mel-2bar`.
     pub name: &'static str,
-    /// What it needs of a file, for messages.
+    /// The requirements on a file, for messages.
     pub needs: &'static str,
     converter: Converter,
 }
 
-/// How a sequence is cut into windows.
+/// Method of cutting a sequence into windows.
 #[derive(Clone, Debug)]
 enum Converter {
     Melody(MelodyConverter),
@@ -37,16 +37,16 @@ enum Converter {
     Notes(NoteListConverter),
 }
 
-/// A kind that this program does not know.
+/// An unknown kind of window.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("unknown kind of window `{found}`; known are {}", Kind::NAMES.join(", "))]
 pub struct UnknownKind {
-    /// What was found.
+    /// The name found.
     pub found: String,
 }
 
 impl Kind {
-    /// The kinds that there are.
+    /// All known kinds.
     pub const NAMES: [&'static str; 9] = [
         "poly-2bar",
         "poly-4bar",
@@ -59,7 +59,7 @@ impl Kind {
         "trio-16bar",
     ];
 
-    /// Two bars of all voices in their meter and in one key, every bar: for training.
+    /// Two bars of all voices in their meter and in a common key, at every bar: for training.
     pub fn poly_2bar() -> Self {
         Self {
             name: "poly-2bar",
@@ -68,7 +68,7 @@ impl Kind {
         }
     }
 
-    /// Two bars of melody, every bar: for training.
+    /// Two bars of melody, at every bar: for training.
     pub fn mel_2bar() -> Self {
         Self {
             name: "mel-2bar",
@@ -77,10 +77,10 @@ impl Kind {
         }
     }
 
-    /// The kind of a name.
+    /// The kind with this name.
     ///
     /// # Errors
-    /// [`UnknownKind`] if there is none.
+    /// Returns [`UnknownKind`] if no kind has this name.
     pub fn find(name: &str) -> Result<Self, UnknownKind> {
         let kind = |name, needs, converter| Self { name, needs, converter };
         Ok(match name {
@@ -101,7 +101,7 @@ impl Kind {
                 Converter::Notes(NoteListConverter::drums_2bar_groove()),
             ),
             "mel-2bar" => Self::mel_2bar(),
-            // As Magenta's model under chords: of any program.
+            // Like Magenta's model with chords: any program.
             "mel-2bar-chords" => kind(
                 "mel-2bar-chords",
                 "two bars of 4/4 (or 2/2) with a melody and something to infer chords from",
@@ -131,7 +131,7 @@ impl Kind {
         })
     }
 
-    /// The name of the kind of windows of this layout, whether there is such a kind or not.
+    /// The name of the kind of windows with this layout, whether or not the kind exists.
     pub fn name_for(layout: &WindowLayout) -> String {
         let is_drums = |track: &Track| track.content == Content::Drums;
         let what = match (layout.n_parts(), layout.tracks.iter().any(is_drums)) {
@@ -148,12 +148,12 @@ impl Kind {
         format!("{what}-{length}{under}")
     }
 
-    /// The windows of a sequence, and what gave none; a repetition within the sequence is left out.
-    /// Windows are of musical time: the tempo and its changes make no difference.
+    /// The windows of a sequence, and counts of what gave none; repetitions within the sequence are
+    /// left out. Windows are in musical time, so tempo and tempo changes have no effect.
     pub fn windows(&self, sequence: &NoteSequence) -> Cut {
         let mut cut = cut(&self.converter, sequence);
         let Converter::Trio(_) = self.converter else { return cut };
-        // Trios repeat themselves wherever a file doubles an instrument.
+        // Trios repeat wherever a file doubles an instrument.
         let mut seen = std::collections::BTreeSet::new();
         let (windows, repeated): (Vec<Window>, Vec<Window>) =
             cut.windows.into_iter().partition(|w| seen.insert(w.tokens.clone()));
@@ -163,9 +163,9 @@ impl Kind {
         Cut { windows, ..cut }
     }
 
-    /// The windows of a sequence one after the other, without overlap; repetitions stay, and so do
-    /// rests within a window. The last window of a melody, of drums or of all voices is filled up
-    /// with silence.
+    /// Consecutive windows of a sequence, without overlap. Repetitions are kept, and so are rests
+    /// within a window. The last window of a melody, of drums or of all voices is padded with
+    /// silence.
     pub fn windows_in_a_row(&self, sequence: &NoteSequence) -> Cut {
         let converter = match self.converter.clone() {
             Converter::Melody(c) => Converter::Melody(in_a_row(c)),
@@ -192,14 +192,14 @@ impl Kind {
         cut(&converter, sequence)
     }
 
-    /// First 8 bytes (little endian) of [`Self::window_hash`].
+    /// First 8 bytes (little-endian) of [`Self::window_hash`].
     pub fn window_id(&self, tokens: &[u16]) -> u64 {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&self.window_hash(tokens)[..8]);
         u64::from_le_bytes(bytes)
     }
 
-    /// First 16 bytes of the BLAKE3 hash of the kind's name and the tokens (each little endian).
+    /// First 16 bytes of the BLAKE3 hash of the kind's name and the tokens (each little-endian).
     pub fn window_hash(&self, tokens: &[u16]) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.name.as_bytes());
@@ -211,10 +211,10 @@ impl Kind {
         bytes
     }
 
-    /// Windows one after the other, as music. Chords are not written: they are in the melody.
+    /// Consecutive windows as music. Chords are not written: they are implied by the melody.
     ///
     /// # Panics
-    /// If a token is not of this kind's vocabulary; models of this kind write no other.
+    /// If a token is not in this kind's vocabulary; models of this kind never produce one.
     pub fn to_sequence<'a>(
         &self,
         windows: impl IntoIterator<Item = &'a [u16]>,
@@ -258,7 +258,8 @@ impl Kind {
         }
     }
 
-    /// The pitches that a melody may have, where windows are of one melody, under chords or not.
+    /// The pitch range of the melody, for windows of one melody with or without chords; otherwise
+    /// `None`.
     pub fn melody_range(&self) -> Option<(Pitch, Pitch)> {
         match &self.converter {
             Converter::Melody(c) | Converter::ChordedMelody(c) => {
@@ -268,8 +269,8 @@ impl Kind {
         }
     }
 
-    /// The windows of a melody alone, one after the other: as [`Kind::windows_in_a_row`], but
-    /// without the chords that may belong to them. None for kinds that are of something else.
+    /// Consecutive windows of a melody alone: like [`Kind::windows_in_a_row`], but without any
+    /// chords. `None` for kinds without a melody.
     pub fn melody_windows(&self, sequence: &NoteSequence) -> Option<Cut> {
         match self.converter.clone() {
             Converter::Melody(c) | Converter::ChordedMelody(c) => {
@@ -280,7 +281,8 @@ impl Kind {
     }
 }
 
-/// A melody's windows for training: once a piece is enough, and silence teaches nothing.
+/// A melody converter for training: repetitions are left out, and so is silence, which teaches
+/// nothing.
 fn once(converter: MelodyConverter) -> MelodyConverter {
     MelodyConverter { dedupe: Dedupe::PerSequence, keep_empty: false, ..converter }
 }

@@ -12,38 +12,38 @@ use super::{CorpusError, MidiFile};
 use crate::artifact::read;
 use crate::path_text;
 
-/// Columns that hold file names, where none is named: those of public data sets.
+/// Columns of file names, used if none is given: those of public data sets.
 const FILE_COLUMNS: [&str; 5] = ["file", "midi_filename", "filename", "path", "name"];
 
-/// Where labels come from.
+/// The source of labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Labels {
-    /// There are none.
+    /// No labels.
     #[default]
     Nowhere,
     /// The first folder below a root.
     FirstFolder,
-    /// The match of a regular expression's group `label`, or else its first group, in a file's path
-    /// below its root.
+    /// A match in a file's path below its root: the regular expression's group `label`, or else its
+    /// first group.
     Pattern(String),
-    /// A table with a head.
+    /// A table with a header.
     Table(LabelTable),
 }
 
-/// A table of labels: comma-separated (`.csv`), otherwise tab-separated, its first line the head.
+/// A table of labels: comma-separated (`.csv`) or else tab-separated; the first line is the header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelTable {
     /// The file.
     #[serde(with = "crate::path_text")]
     pub path: PathBuf,
-    /// The column of file names; without one the first of `file`, `midi_filename`, `filename`,
-    /// `path`, `name` that is there. A name is a path in the corpus or below a root, or the last
-    /// part of one, with or without the ending.
+    /// The column of file names; by default the first of `file`, `midi_filename`, `filename`,
+    /// `path` and `name` that exists. A name is a path in the corpus or below a root, or the last
+    /// part of one, with or without the extension.
     pub file_column: Option<String>,
-    /// The column of labels. An empty cell is no label.
+    /// The column of labels. An empty cell means no label.
     pub label_column: String,
-    /// A column of groups: what must not be split, in place of the rule by file name.
+    /// A column of groups, which must not be split; replaces the rule by file name.
     pub group_column: Option<String>,
 }
 
@@ -54,28 +54,29 @@ pub(super) struct Entry {
     group: Option<String>,
 }
 
-/// What labels say of a file.
+/// The label information about a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Labelled {
-    /// Whether the file is known to them.
+    /// Whether the source of labels knows the file.
     pub(super) is_listed: bool,
     pub(super) label: Option<String>,
     /// Its group, if a table gives one.
     pub(super) group: Option<String>,
 }
 
-/// Labels ready to be looked up.
+/// Labels, prepared for lookup.
 #[derive(Debug)]
-pub(super) enum Labeller {
+pub(super) enum Labeler {
     Nowhere,
     FirstFolder,
     Pattern(Regex),
     Table { entries: BTreeMap<String, Entry>, hash: [u8; 32] },
 }
 
-impl Labeller {
+impl Labeler {
     /// # Errors
-    /// [`CorpusError::Pattern`], [`CorpusError::LabelTable`], or where the table can't be read.
+    /// Returns [`CorpusError::Pattern`] or [`CorpusError::LabelTable`] if the pattern or the table
+    /// can't be used, or an I/O error if the table can't be read.
     pub(super) fn new(labels: &Labels) -> Result<Self, CorpusError> {
         match labels {
             Labels::Nowhere => Ok(Self::Nowhere),
@@ -121,25 +122,25 @@ impl Labeller {
         }
     }
 
-    /// Checks that the source of labels, if there is one, knows any of the files.
+    /// Checks that the source of labels, if there is one, knows at least one of the files.
     ///
     /// # Errors
-    /// [`CorpusError::NoLabels`] with the name of a `file`.
+    /// Returns [`CorpusError::NoLabels`] with the name of a `file` if it knows none.
     pub(super) fn check_listed(&self, n_listed: usize, file: &str) -> Result<(), CorpusError> {
         let source = match self {
             Self::Nowhere => return Ok(()),
             _ if n_listed > 0 => return Ok(()),
-            Self::FirstFolder => "they lie in no folder below the root".to_owned(),
-            Self::Pattern(regex) => format!("the pattern `{regex}` matches none"),
+            Self::FirstFolder => "they are not in a folder below the root".to_owned(),
+            Self::Pattern(regex) => format!("the pattern `{regex}` matches no file"),
             Self::Table { entries, .. } => match entries.keys().next() {
                 Some(name) => format!("the table names others, such as `{name}`"),
-                None => "the table names none".to_owned(),
+                None => "the table has no files".to_owned(),
             },
         };
         Err(CorpusError::NoLabels { source_of_labels: source, file: file.to_owned() })
     }
 
-    /// The hash of a table's bytes: another table is another corpus.
+    /// The hash of a table's bytes: a different table makes a different corpus.
     pub(super) fn table_hash(&self) -> Option<[u8; 32]> {
         match self {
             Self::Table { hash, .. } => Some(*hash),
@@ -148,8 +149,8 @@ impl Labeller {
     }
 }
 
-/// The names that a table may use for a file, most specific first: its name, then shorter ends of
-/// its path, each with and without the ending.
+/// The names that a table may use for a file, most specific first: its name, then shorter suffixes
+/// of its path, each with and without the extension.
 fn keys(name: &str) -> impl Iterator<Item = &str> {
     let starts = std::iter::once(0).chain(name.match_indices('/').map(|(at, _)| at + 1));
     let file = MidiFile::new(None, name);
@@ -157,14 +158,14 @@ fn keys(name: &str) -> impl Iterator<Item = &str> {
     starts.flat_map(move |start| [&name[start..], &name[start..n_stem.max(start)]])
 }
 
-/// A name with letters and their marks as one (NFC). The same name may be stored otherwise: some
-/// file systems, and archives made on them, keep them apart (NFD).
+/// A name in Unicode's composed form (NFC). Some file systems, and archives made on them, store
+/// letters and their marks separately (NFD).
 fn composed(name: &str) -> Cow<'_, str> {
     if is_nfc(name) { Cow::Borrowed(name) } else { Cow::Owned(name.nfc().collect()) }
 }
 
-/// The text of a table. Spreadsheets write UTF-8 with a mark of the byte order first, or UTF-16
-/// with or without one. What is neither is taken as the bytes that it is, as file names are.
+/// The text of a table. Spreadsheets write UTF-8 with a byte order mark, or UTF-16 with or without
+/// one. Anything else is taken as raw bytes, as for file names.
 fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     let utf_16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = bytes.as_chunks().0.iter().map(|pair| unit(*pair));
@@ -175,7 +176,7 @@ fn text_of(bytes: &[u8]) -> Cow<'_, str> {
         [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] => text_of_utf_8(rest),
-        // The head begins with a letter of ASCII in all tables that have a column known here.
+        // In all tables that have a known column, the header begins with an ASCII letter.
         [1..=255, 0, 1..=255, 0, ..] => utf_16(bytes, u16::from_le_bytes),
         [0, 1..=255, 0, 1..=255, ..] => utf_16(bytes, u16::from_be_bytes),
         _ => text_of_utf_8(bytes),
@@ -189,7 +190,7 @@ fn text_of_utf_8(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Separators of Windows become `/`; backslashes of escaped bytes stay.
+/// Replaces Windows separators by `/`; backslashes of escaped bytes are kept.
 fn unix_separators(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for (at, letter) in name.char_indices() {
@@ -199,7 +200,7 @@ fn unix_separators(name: &str) -> String {
     text
 }
 
-/// The table's lines by file name.
+/// The table's rows by file name.
 fn entries(table: &LabelTable, bytes: &[u8]) -> Result<BTreeMap<String, Entry>, CorpusError> {
     let bad = |reason: String| CorpusError::LabelTable { path: table.path.clone(), reason };
     let is_csv = ends_with_csv(&table.path);
@@ -228,16 +229,16 @@ fn entries(table: &LabelTable, bytes: &[u8]) -> Result<BTreeMap<String, Entry>, 
             let name = unix_separators(&name);
             let name = composed(name.trim_start_matches("./")).into_owned();
             let entry = Entry { label: cell(label), group: group.and_then(cell) };
-            // Of several lines of one file the first counts.
+            // If a file has several lines, the first counts.
             entries.entry(name).or_insert(entry);
         }
     }
     Ok(entries)
 }
 
-/// The cells of each line, without the space around them. In quotes (RFC 4180) a cell may hold
-/// delimiters, line ends and doubled quotes. A separate parser, because the crates for it would
-/// have all of this workspace built with other features.
+/// The cells of each line, without surrounding spaces. A quoted cell (RFC 4180) may contain
+/// delimiters, line breaks and doubled quotes. A separate parser, because the crates for it would
+/// enable other features of dependencies in the whole workspace.
 struct Cells<'a> {
     rest: &'a str,
     delimiter: char,
@@ -286,13 +287,13 @@ mod tests {
     use super::*;
 
     fn label(labels: Labels, name: &str) -> Option<String> {
-        Labeller::new(&labels).unwrap().of(&MidiFile::new(None, name)).label
+        Labeler::new(&labels).unwrap().of(&MidiFile::new(None, name)).label
     }
 
     #[test]
     fn a_pattern_takes_its_group() {
         let pattern = |p: &str| Labels::Pattern(p.to_owned());
-        // EMOPIA's files begin with the quadrant of emotion, Groove's second field is the style.
+        // EMOPIA's file names begin with the emotion quadrant; Groove's second field is the style.
         assert_eq!(label(pattern("(Q[1-4])_[^/]*$"), "x/Q3_song.mid").as_deref(), Some("Q3"));
         let groove = "(?:[0-9]+)_(?<label>[a-z]+)-?[^/]*$";
         assert_eq!(
@@ -301,7 +302,7 @@ mod tests {
         );
         assert_eq!(label(pattern("(Q[1-4])_"), "x/song.mid"), None);
         for (bad, part) in [("(", "pattern `(`"), ("abc", "no group")] {
-            let error = Labeller::new(&pattern(bad)).unwrap_err().to_string();
+            let error = Labeler::new(&pattern(bad)).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
     }
@@ -316,7 +317,7 @@ mod tests {
             [vec!["a", "b"], vec!["c,\"d\"\ne", ""], vec![""], vec!["", "f"],]
         );
         assert_eq!(cells("a\"b,\"c", false), [vec!["a\"b", "\"c"]]);
-        // A quote that never ends takes the rest.
+        // An unterminated quote takes the rest of the text.
         assert_eq!(cells("\"a,b\nc", true), [vec!["a,b\nc"]]);
         assert_eq!(cells("", true).len(), 0);
     }
@@ -354,9 +355,9 @@ mod tests {
             "a.csv",
             "\u{feff}Style,midi_filename,piece\n\"slow, sad\",d1/s1/1.mid,p1\nfast,other,\n,x.mid,p3\n",
         );
-        let labeller = Labeller::new(&csv).unwrap();
+        let labeler = Labeler::new(&csv).unwrap();
         let of = |name: &str| {
-            let found = labeller.of(&MidiFile::new(Some("root"), name));
+            let found = labeler.of(&MidiFile::new(Some("root"), name));
             assert_eq!(found.is_listed, found.label.is_some() || found.group.is_some());
             (found.label, found.group)
         };
@@ -369,7 +370,7 @@ mod tests {
         let tsv = table("a.tsv", "file\tstyle\tpiece\na\"b.mid\twaltz\tp\n");
         assert_eq!(label(tsv, "a\"b.mid").as_deref(), Some("waltz"));
 
-        // Decomposed there, composed here, and the other way round.
+        // Decomposed in the table and composed in the corpus, and vice versa.
         let nfd = table("nfd.tsv", "file\tstyle\tpiece\nFu\u{308}r.mid\tslow\tp\n");
         assert_eq!(label(nfd, "F\u{fc}r.mid").as_deref(), Some("slow"));
         let nfc = table("nfc.tsv", "file\tstyle\tpiece\nF\u{fc}r.mid\tslow\tp\n");
@@ -377,7 +378,7 @@ mod tests {
         let windows = table("w.tsv", "file\tstyle\tpiece\n.\\a\\b\\xe9.mid\tslow\tp\n");
         assert_eq!(label(windows, "a/b\\xe9.mid").as_deref(), Some("slow"));
 
-        let error = |labels: Labels| Labeller::new(&labels).unwrap_err().to_string();
+        let error = |labels: Labels| Labeler::new(&labels).unwrap_err().to_string();
         assert!(
             error(table("b.tsv", "file\tgenre\n"))
                 .contains("no column `style`, but `file`, `genre`")

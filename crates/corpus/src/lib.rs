@@ -2,7 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`build`], [`steps`] | a corpus folder from MIDI files, on one machine or in steps for many |
+//! | [`build`], [`stages`] | a corpus folder from MIDI files, on one machine or in stages for many |
 //! | [`kind`] | kinds of window, from music to tokens and back |
 //! | [`table`] | Parquet tables of windows and latents |
 //! | [`pieces`] | the whole pieces that a corpus's windows come from |
@@ -10,12 +10,12 @@
 //! | [`artifact`], [`overwrite`], [`path_text`] | files: versioned, atomic, never over another program's |
 //! | [`progress`] | progress reporting |
 //!
-//! A corpus is built in two steps. The first reads the files, in chunks of a fixed number and on
-//! all threads, and writes the windows of each chunk to a part; one file's windows are in memory at
-//! a time. The second reads the parts in the order of the files: it joins near-duplicates to one
-//! group, assigns groups to a side of the split by the hash of their name, removes windows that
-//! occur several times, marks held-out windows that are also in train, and writes the table. An
-//! interrupted build leaves its parts, and the next one continues; the corpus is the same.
+//! A corpus is built in two steps. The first reads the files on all threads, in chunks of a fixed
+//! size, and writes the windows of each chunk to a part; only one file's windows are in memory at a
+//! time. The second reads the parts in file order: it joins near-duplicates into one group, assigns
+//! groups to a side of the split by the hash of their name, removes repeated windows, marks
+//! held-out windows that also occur in the training split, and writes the table. An interrupted
+//! build leaves its parts behind; the next build continues from them and gives the same corpus.
 
 mod archive;
 pub mod artifact;
@@ -38,7 +38,7 @@ mod read;
 mod report;
 mod source;
 mod spill;
-pub mod steps;
+pub mod stages;
 pub mod synthetic;
 pub mod table;
 mod unused;
@@ -56,7 +56,7 @@ use crate::artifact::{ArtifactError, JsonFormat};
 use crate::kind::Kind;
 use crate::progress::{Progress, Silent};
 
-use self::label::Labeller;
+use self::label::Labeler;
 use self::listing::Places;
 use self::merge::Parts;
 use self::parts::PartWriter;
@@ -71,19 +71,19 @@ pub use label::{LabelTable, Labels};
 pub use report::{CorpusReport, LabelCount, LargestGroup, SkippedFile, WindowCounts};
 pub use unused::{Unused, UnusedCount, UnusedReason};
 
-/// Which windows count as the same; of these one is kept on each side of the split.
+/// Rule for which windows are duplicates; one of them is kept on each side of the split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SameWindow {
-    /// Those of the same tokens.
+    /// Windows with the same tokens.
     #[default]
     Exact,
-    /// Those that are transpositions of each other, too.
+    /// Windows that are transpositions of each other, too.
     Transposed,
 }
 
 impl SameWindow {
-    /// What windows that count as the same have in common: the first 16 bytes of a BLAKE3 hash.
+    /// The key that duplicate windows share: the first 16 bytes of a BLAKE3 hash.
     pub fn hash(self, kind: &Kind, tokens: &[u16]) -> [u8; 16] {
         match self {
             Self::Exact => kind.window_hash(tokens),
@@ -92,35 +92,35 @@ impl SameWindow {
     }
 }
 
-/// How a corpus is built.
+/// Options for building a corpus.
 #[derive(Clone, Debug)]
 pub struct CorpusOptions {
-    /// Folders to search for MIDI files and archives of them, or such files.
+    /// Folders to search for MIDI files and archives of them, or single such files.
     pub roots: Vec<PathBuf>,
     /// The kind of window to cut.
     pub kind: Kind,
-    /// Share of the groups that is held out, in `0.0..1.0`.
+    /// Fraction of the groups that is held out, in `0.0..1.0`.
     pub heldout: f64,
-    /// What files belong together.
+    /// Rule for which files belong to the same piece.
     pub group: GroupRule,
-    /// Whether files of nearly the same music are put in one group, whatever their names. (Where
-    /// names suggest that files belong together their music is compared in any case.)
+    /// Whether files with nearly the same music are put in one group, whatever their names. (If
+    /// names suggest that files belong together, their music is compared in any case.)
     pub near_duplicates: bool,
-    /// Where labels come from.
+    /// The source of labels.
     pub labels: Labels,
-    /// Which windows count as the same.
+    /// Rule for which windows are duplicates.
     pub same_window: SameWindow,
-    /// The most windows that a file may give, drawn from its own; `None` for all.
+    /// Maximum number of windows per file, drawn at random; `None` for all.
     pub max_windows_per_file: Option<usize>,
-    /// The seed of these draws.
+    /// The seed for drawing them.
     pub seed: u64,
-    /// How files are read, and how much of them.
+    /// Options and limits for reading files.
     pub read: ReadOptions,
 }
 
 impl CorpusOptions {
-    /// Bounds on one file, far above what music needs: a song has some thousands of notes. Whatever
-    /// takes more is made to break programs, or for the eye.
+    /// Limits for one file, far above what music needs: a song has a few thousand notes. Larger
+    /// files are made to break programs, or to be looked at.
     pub const LIMITS: ReadLimits = ReadLimits {
         max_bytes: 1 << 23,
         max_ticks: 10_000_000_000,
@@ -129,8 +129,8 @@ impl CorpusOptions {
         max_tracks: 65_535,
     };
 
-    /// The usual options for some roots: a tenth held out, pieces by file name and near-duplicates,
-    /// no labels, every window once.
+    /// Default options: a tenth held out, pieces by file name and near-duplicates, no labels,
+    /// duplicate windows removed.
     pub fn new(roots: Vec<PathBuf>, kind: Kind) -> Self {
         Self {
             roots,
@@ -146,7 +146,7 @@ impl CorpusOptions {
         }
     }
 
-    /// Checks what types don't.
+    /// Checks what types can't express.
     fn check(&self) -> Result<(), CorpusError> {
         if (0.0..1.0).contains(&self.heldout) {
             Ok(())
@@ -161,8 +161,9 @@ impl CorpusOptions {
         if sources.is_empty() { Err(no_midi_files(self, sources.unused)) } else { Ok(sources) }
     }
 
-    /// All that decides what a corpus holds: parts of another plan are of no use.
-    fn plan(&self, sources: &Sources, labeller: &Labeller) -> Vec<u8> {
+    /// Everything that determines the contents of a corpus; parts made with a different plan can't
+    /// be used.
+    fn plan(&self, sources: &Sources, labeler: &Labeler) -> Vec<u8> {
         let Self { heldout, group, labels, same_window, seed, read, .. } = self;
         let plan = serde_json::json!({
             "program": env!("CARGO_PKG_VERSION"),
@@ -171,7 +172,7 @@ impl CorpusOptions {
             "group": group,
             "near_duplicates": self.near_duplicates,
             "labels": labels,
-            "label_table": labeller.table_hash(),
+            "label_table": labeler.table_hash(),
             "same_window": same_window,
             "max_windows_per_file": self.max_windows_per_file,
             "seed": seed,
@@ -183,52 +184,52 @@ impl CorpusOptions {
     }
 }
 
-/// Why no corpus was built.
+/// The reason why no corpus was built.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CorpusError {
-    /// A root is not there, or can't be searched.
+    /// A root does not exist or can't be searched.
     #[error("can't search {}", path.display())]
     Root {
         /// The root.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// No file looks like MIDI.
     #[error(
-        "no MIDI file in {}: {}; looked for are .mid, .midi, .kar and .rmi (or these with .gz) and \
+        "no MIDI file in {}: {}; supported are .mid, .midi, .kar and .rmi (or these with .gz) and \
          .zip, .tar, .tar.gz and .tgz archives of them",
         roots.iter().map(|r| r.display().to_string()).collect::<Vec<_>>().join(", "),
-        if unused.n() == 0 { "nothing is there".to_owned() } else { unused.in_words().join(", ") }
+        if unused.n() == 0 { "nothing found".to_owned() } else { unused.in_words().join(", ") }
     )]
     NoMidiFiles {
-        /// Where was searched.
+        /// The searched roots.
         roots: Vec<PathBuf>,
-        /// What else was found there.
+        /// Other entries found there.
         unused: Unused,
     },
-    /// The files gave nothing.
+    /// The files contain no window.
     #[error(
         "no window of `{}` in {n_files} MIDI files: {}; a window needs {}",
         kind.name, .reasons.join(", "), kind.needs
     )]
     NoWindows {
-        /// The kind asked for.
+        /// The requested kind.
         kind: Box<Kind>,
-        /// Files read.
+        /// Number of files read.
         n_files: usize,
         /// Reasons with their counts.
         reasons: Vec<String>,
     },
-    /// The held-out share makes no split.
-    #[error("the held-out share is {found}; 0 or more and less than 1 is allowed")]
+    /// The held-out fraction is out of range.
+    #[error("the held-out fraction is {found}; at least 0 and less than 1 is allowed")]
     Heldout {
-        /// What it was.
+        /// The value found.
         found: f64,
     },
     /// A pattern for labels can't be used.
-    #[error("the pattern `{pattern}` can't be used: {reason}; such as `([^/_]+)_[^/]*$`")]
+    #[error("the pattern `{pattern}` can't be used: {reason}; a valid one is `([^/_]+)_[^/]*$`")]
     Pattern {
         /// The pattern.
         pattern: String,
@@ -243,22 +244,22 @@ pub enum CorpusError {
         /// The problem.
         reason: String,
     },
-    /// Labels were asked for, and no file has one.
+    /// Labels were requested, but no file has one.
     #[error(
-        "no file has a label: {source_of_labels}; in the corpus files are called as `{file}`, and a \
-         table gives such paths, or ends of them"
+        "no file has a label: {source_of_labels}; the corpus names files like `{file}`, and a \
+         table must use such paths, or their last parts"
     )]
     NoLabels {
-        /// The contents of the source of labels.
+        /// A description of the source of labels.
         source_of_labels: String,
         /// The name of a file.
         file: String,
     },
-    /// The MIDI files are not what they were at the beginning.
+    /// The MIDI files changed during the build.
     #[error("the MIDI files changed while they were read; build the corpus again")]
     Changed,
-    /// Another process builds this corpus.
-    #[error("another process is building {}; wait for it, or give another place", out.display())]
+    /// Another process is building this corpus.
+    #[error("another process is building {}; wait for it, or give another path", out.display())]
     Busy {
         /// The corpus.
         out: PathBuf,
@@ -270,28 +271,28 @@ pub enum CorpusError {
 
 /// Builds a corpus folder `out`: its table of windows and `report.json`.
 ///
-/// A file that can't be used is counted by reason and never stops the rest. If the process is
-/// killed, or the disk full, what was read stays next to `out` in a folder that begins with
-/// `.unfinished-`; the same call goes on from there.
+/// A file that can't be used is counted by reason and never stops the build. If the process is
+/// killed or the disk is full, the parts read so far stay next to `out` in a folder whose name
+/// begins with `.unfinished-`; the same call continues from there.
 ///
 /// # Errors
-/// See [`CorpusError`]; `out` is not there then.
+/// Returns a [`CorpusError`]; `out` does not exist then.
 pub fn build(
     options: &CorpusOptions,
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<CorpusReport, CorpusError> {
     options.check()?;
-    let labeller = Labeller::new(&options.labels)?;
+    let labeler = Labeler::new(&options.labels)?;
     let sources = options.sources()?;
-    check_labels(&labeller, &sources)?;
-    let work = Work::open(out, &options.plan(&sources, &labeller))?;
-    match fill(options, &labeller, &sources, &work, progress) {
+    check_labels(&labeler, &sources)?;
+    let work = Work::open(out, &options.plan(&sources, &labeler))?;
+    match fill(options, &labeler, &sources, &work, progress) {
         Ok(report) => {
             work.publish()?;
             Ok(report)
         }
-        // What was read is of use once there is room to write again.
+        // The parts are useful once there is space to write again.
         Err(error @ CorpusError::Artifact(_)) => Err(error),
         Err(error) => {
             work.discard();
@@ -304,8 +305,9 @@ fn no_midi_files(options: &CorpusOptions, unused: Unused) -> CorpusError {
     CorpusError::NoMidiFiles { roots: options.roots.clone(), unused }
 }
 
-/// Checks that labels know any file before all are read, where the names are known then.
-fn check_labels(labeller: &Labeller, sources: &Sources) -> Result<(), CorpusError> {
+/// Checks, before all files are read, that labels know at least one of them, if the names are known
+/// then.
+fn check_labels(labeler: &Labeler, sources: &Sources) -> Result<(), CorpusError> {
     if !sources.are_listed() {
         return Ok(());
     }
@@ -313,26 +315,26 @@ fn check_labels(labeller: &Labeller, sources: &Sources) -> Result<(), CorpusErro
     sources.hand_out(&Places, u64::MAX, &|_| false, &Silent, &mut |chunk| {
         for listed in chunk.files {
             let file = listed.file();
-            is_listed = is_listed || labeller.of(file).is_listed;
+            is_listed = is_listed || labeler.of(file).is_listed;
             if first.is_empty() {
                 first.clone_from(&file.name);
             }
         }
         !is_listed
     })?;
-    labeller.check_listed(usize::from(is_listed), &first)
+    labeler.check_listed(usize::from(is_listed), &first)
 }
 
 fn fill(
     options: &CorpusOptions,
-    labeller: &Labeller,
+    labeler: &Labeler,
     sources: &Sources,
     work: &Work,
     progress: &dyn Progress,
 ) -> Result<CorpusReport, CorpusError> {
     let (total, unit) = sources.total();
     progress.begin("reading MIDI", unit, total);
-    let totals = read_files(&FileReader { options, labeller }, sources, work, progress)?;
+    let totals = read_files(&FileReader { options, labeler }, sources, work, progress)?;
     progress.end();
     if totals.n_files == 0 {
         return Err(no_midi_files(options, totals.unused));
@@ -340,19 +342,19 @@ fn fill(
     let (parts, scratch) = (work.parts(), work.scratch());
     let parts = Parts { options, folder: &parts, scratch: &scratch, totals };
     let report = parts.write(&work.corpus(), progress)?;
-    check_report(options, labeller, &report)?;
+    check_report(options, labeler, &report)?;
     report.save(&work.corpus().join(report::FILE))?;
     Ok(report)
 }
 
-/// A corpus without a window is none, nor is one without the labels that were asked for.
+/// A corpus without windows is an error, and so is one without the requested labels.
 fn check_report(
     options: &CorpusOptions,
-    labeller: &Labeller,
+    labeler: &Labeler,
     report: &CorpusReport,
 ) -> Result<(), CorpusError> {
     if report.n_windows() > 0 {
-        return labeller.check_listed(report.n_files_listed, &report.first_file);
+        return labeler.check_listed(report.n_files_listed, &report.first_file);
     }
     Err(CorpusError::NoWindows {
         kind: Box::new(options.kind.clone()),
@@ -361,7 +363,7 @@ fn check_report(
     })
 }
 
-/// Reads all files that have no part yet. One thread finds them, the others read.
+/// Reads all files that have no part yet. One thread finds them, the others read them.
 fn read_files(
     reader: &FileReader<'_>,
     sources: &Sources,
@@ -370,7 +372,7 @@ fn read_files(
 ) -> Result<Totals, CorpusError> {
     let max_bytes = reader.options.read.limits.max_bytes;
     let (unit, folder) = (sources.total().1, work.parts());
-    // No chunk waits: archives' bytes are in memory.
+    // Capacity 0: chunks don't queue, because the bytes of archive members are in memory.
     let (sender, receiver) = sync_channel::<Chunk<_>>(0);
     std::thread::scope(|scope| {
         let finder = scope.spawn(move || {

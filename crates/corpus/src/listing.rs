@@ -1,4 +1,4 @@
-//! Where the files of a chunk are, written down, so that whoever has the list can read them.
+//! Listing of the files of a chunk, with their locations, so that any process can read them.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::files::{FileKind, MidiFile};
 use super::source::{SourceFile, SourceReader};
 use super::unused::Unused;
 
-/// A file, and where it is.
+/// A file and its location.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Listed {
     file: MidiFile,
@@ -33,9 +33,9 @@ enum Place {
         kind: FileKind,
         number: u64,
     },
-    /// An archive that can't be read further, and why.
+    /// An archive that can't be read further, with the cause.
     Damaged { why: String },
-    /// In a store that somebody else knows how to ask.
+    /// In a store that is read by [`Fetch`].
     InStore { url: String, n_bytes: u64 },
 }
 
@@ -45,25 +45,25 @@ impl Listed {
     }
 }
 
-/// A MIDI file in a store that is no folder.
+/// A MIDI file in a store that is not a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InStore {
-    /// Its path below the store's root, by which it goes in tables.
+    /// Path below the store's root, used as the name in tables.
     pub relative: String,
-    /// What whoever fetches it is told.
+    /// URL passed to [`Fetch`].
     pub url: String,
-    /// Its size.
+    /// Size in bytes.
     pub n_bytes: u64,
 }
 
-/// Fetches files from a store: of each URL its bytes, or why they can't be had.
+/// Fetches files from a store: for each URL its bytes, or the error.
 pub type Fetch<'a> = &'a dyn Fn(&[String]) -> Vec<std::io::Result<Vec<u8>>>;
 
-/// Files that are fetched together.
+/// Number of files fetched together.
 const FILES_PER_FETCH: usize = 64;
 
 impl InStore {
-    /// Whether it looks like MIDI by its name.
+    /// Whether the name looks like that of a MIDI file.
     pub fn is_midi(&self) -> bool {
         FileKind::of(&self.relative) == FileKind::Midi
     }
@@ -74,7 +74,7 @@ impl InStore {
     }
 }
 
-/// Takes where files are, and looks into none.
+/// Records where files are, without reading them.
 pub(super) struct Places;
 
 impl SourceReader for Places {
@@ -98,11 +98,12 @@ impl SourceReader for Places {
     }
 }
 
-/// Hands the files of a list to `each`, in order. Successive members of an archive are read in one
-/// go.
+/// Passes the files of a list to `each`, in order. Successive members of an archive are read in one
+/// pass.
 ///
 /// # Errors
-/// What `each` gives; [`CorpusError::Changed`] where an archive has fewer members than were listed.
+/// Returns any error of `each`, and [`CorpusError::Changed`] if an archive has fewer members than
+/// were listed.
 pub(super) fn open(
     listed: Vec<Listed>,
     max_bytes: u64,
@@ -148,7 +149,7 @@ pub(super) fn open(
     Ok(())
 }
 
-/// Hands files of a store to `each`; those that are too large are not fetched.
+/// Passes files of a store to `each`; those that are too large are not fetched.
 fn fetched(
     wanted: Vec<(MidiFile, String, u64)>,
     max_bytes: u64,
@@ -175,7 +176,7 @@ fn fetched(
     Ok(())
 }
 
-/// Hands the wanted members of an archive to `each`; their numbers ascend.
+/// Passes the requested members of an archive to `each`; their numbers must be ascending.
 fn members(
     path: &Path,
     kind: FileKind,
@@ -184,7 +185,7 @@ fn members(
     each: &mut dyn FnMut(SourceFile) -> Result<(), CorpusError>,
 ) -> Result<(), CorpusError> {
     let (mut at, mut failed) = (0, None);
-    // What comes after those that are wanted, or can't be read, is not of interest.
+    // Members after the requested ones, and those that can't be read, are irrelevant.
     let outcome = archive::read(path, kind, &mut Unused::default(), &mut |mut member| {
         if wanted.front().is_some_and(|(number, _)| *number == at)
             && let Some((_, file)) = wanted.pop_front()
@@ -197,7 +198,7 @@ fn members(
     match (failed, wanted.pop_front(), outcome) {
         (Some(error), ..) => Err(error),
         (None, Some((_, file)), Err(error)) if at == 0 => {
-            // It was there when it was listed, and may be out of reach of this machine only.
+            // It existed when it was listed, and may be inaccessible from this machine only.
             each(SourceFile { file, content: Content::refused("unreadable", &error) })?;
             wanted.into_iter().try_for_each(|(_, file)| {
                 each(SourceFile { file, content: Content::refused("unreadable", &error) })

@@ -1,8 +1,8 @@
-//! From the parts to the table: groups, split, and windows that occur several times.
+//! From the parts to the table: groups, split, and removal of repeated windows.
 //!
-//! Nothing here is decided before all files are known, and all of it follows from the parts alone,
-//! in the order of the files. In memory stand a few numbers for each file and two bits for each
-//! window; what has to be brought together by its hash is sorted on disk ([`Spill`]).
+//! Nothing is decided before all files are known, and the result depends only on the parts, in file
+//! order. Memory holds a few numbers per file and two bits per window; everything that is grouped
+//! by hash is sorted on disk ([`Spill`]).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::table::{Split, WindowRow, WindowsWriter};
 /// The parts of a corpus.
 pub(super) struct Parts<'a> {
     pub(super) options: &'a CorpusOptions,
-    /// The folder that they lie in.
+    /// The folder that contains them.
     pub(super) folder: &'a Path,
     /// An empty folder to work in.
     pub(super) scratch: &'a Path,
@@ -32,9 +32,9 @@ pub(super) struct Parts<'a> {
 
 /// The groups of all files.
 struct Groups {
-    /// For each file the first file of its group.
+    /// For each file, the first file of its group.
     roots: Vec<u32>,
-    /// The name of the group, where it is not that of the file itself, by the group's first file.
+    /// Names of groups that are not named after their own file, by the group's first file.
     names: BTreeMap<u32, String>,
     n_windows: u64,
 }
@@ -46,7 +46,7 @@ impl Groups {
     }
 }
 
-/// Which windows stay, by their number.
+/// The windows to keep, by number.
 struct KeptWindows {
     dropped: Bits,
     seen: Bits,
@@ -70,8 +70,8 @@ impl Parts<'_> {
         Ok(report)
     }
 
-    /// Counts the files, and writes for each part the groups of its files: all that has to be known
-    /// of the others when a part's windows are compared with theirs.
+    /// Counts the files, and writes the groups of the files of each part: everything needed to
+    /// compare a part's windows with the others.
     pub(super) fn assign(&self, progress: &dyn Progress) -> Result<CorpusReport, CorpusError> {
         let mut report = CorpusReport::new(self.options, self.totals.unused.clone());
         progress.begin("finding repetitions", "files", self.totals.n_files);
@@ -96,7 +96,7 @@ impl Parts<'_> {
         parts::facts(self.folder, self.totals.n_chunks)
     }
 
-    /// Joins files of one group, and near-duplicates.
+    /// Joins files of the same group, and near-duplicates.
     fn groups(
         &self,
         progress: &dyn Progress,
@@ -129,7 +129,7 @@ impl Parts<'_> {
         let n_files = own_names.len();
         let mut sets = Sets::new(n_files);
         let (bands, mut signatures) = near.finish()?;
-        // Nearness first, so that what it joins can be counted.
+        // Near-duplicates first, so that the files they join can be counted.
         if self.options.near_duplicates {
             bands.join(&mut sets, &mut signatures)?;
         }
@@ -141,7 +141,7 @@ impl Parts<'_> {
             run.iter().for_each(|(_, file)| sets.join(run[0].1, *file));
         }
         names.join(&mut sets, &mut signatures)?;
-        // A file that could not be read is no piece.
+        // A file that could not be read is not a piece.
         let sizes = sets.sizes(|file| is_read.get(u64::from(file)));
         report.n_groups = sizes.iter().filter(|size| **size > 0).count();
         let largest = sizes.iter().enumerate().max_by_key(|(i, n)| (**n, std::cmp::Reverse(*i)));
@@ -171,8 +171,8 @@ impl Parts<'_> {
         Ok(Groups { roots, names, n_windows })
     }
 
-    /// Of windows that are the same the first stays on each side of the split; a held-out one that
-    /// is in train, too, is marked.
+    /// Of duplicate windows, the first is kept on each side of the split; a held-out one that also
+    /// occurs in the training split is marked.
     fn verdicts(
         &self,
         groups: &Groups,
@@ -248,12 +248,12 @@ impl Parts<'_> {
     }
 }
 
-/// Why a group can't go by the own name of each of its files.
+/// The reason why a group can't be named after each of its files.
 #[derive(Clone, Copy)]
 enum NeedsName {
-    /// Its files have several.
+    /// Its files have different names.
     One,
-    /// Another group's first file has the same.
+    /// The first file of another group has the same name.
     Longer,
 }
 
@@ -308,7 +308,7 @@ pub(super) fn row(
     }
 }
 
-/// One bit for each number.
+/// One bit per number.
 struct Bits {
     words: Vec<u64>,
 }

@@ -1,20 +1,19 @@
 //! Groups files of one piece by their names, if their music confirms it.
 //!
 //! A name alone proves little: thirty folders may each have a `midi_score.mid`, several albums a
-//! `01.mid`, and `K.331.mid` is no copy of `K.545.mid`. So a name counts by itself only where it
-//! can hardly mean anything else:
+//! `01.mid`, and `K.331.mid` is not a copy of `K.545.mid`. So a name alone counts only in cases
+//! where it can hardly mean anything else:
 //!
-//! - files of one folder that differ in the ending or in a mark of a version (`song.mid`,
+//! - files in one folder that differ in the extension or a version mark (`song.mid`,
 //!   `song.kar`, `song_v2.mid`, `song copy.mid`);
-//! - a copy's number next to the file that it is a copy of (`song.mid`, `song.2.mid`,
-//!   `song (2).mid`);
-//! - a name in folders of the same name, of parts that would hardly come together by chance
+//! - a numbered copy next to the original (`song.mid`, `song.2.mid`, `song (2).mid`);
+//! - a name in folders with the same name, if its parts are unlikely to coincide by chance
 //!   (`drummer1/eval/3_soul-groove3_86.mid` and `drummer2/eval/3_soul-groove3_86.mid`).
 //!
-//! Wherever else names are the same, or differ in a number only, the music decides
-//! ([`near::shared`]): of the two files, or, where theirs is too short to tell, of the other pairs
-//! of the same two folders. In `tunes/`, `tunes/melody/` and `tunes/chords/` nearly all pairs share
-//! music, and so all are of one piece; of two albums hardly one does.
+//! In all other cases of equal names, or names that differ only in a number, the music decides
+//! ([`near::shared`]): that of the two files or, if they are too short to tell, that of the other
+//! pairs from the same two folders. In `tunes/`, `tunes/melody/` and `tunes/chords/` nearly all
+//! pairs share music, so all of them are of one piece; of two albums hardly any pair does.
 
 use std::collections::BTreeMap;
 
@@ -25,20 +24,21 @@ use crate::artifact::ArtifactResult;
 
 /// Number of later files of the same name that each file is compared with.
 const N_COMPARED: usize = 8;
-/// A name that occurs in more folders than this is a pattern, and tells nothing.
+/// A name that occurs in more folders than this is a generic pattern without information.
 const MAX_FOLDERS: usize = 64;
-/// Minimum number of pairs that confirm that two folders hold the same pieces …
+/// Minimum number of pairs that confirm that two folders contain the same pieces.
 const MIN_CONFIRMED: u32 = 3;
-/// A name in more folders than this doesn't count without music.
+/// A name in more folders than this never counts without music.
 const MAX_FOLDERS_BY_NAME: usize = 8;
-/// … files that would have such a name by chance, at most, where a name counts without music.
+/// Maximum expected number of files with such a name by chance, for a name that counts without
+/// music.
 const MAX_BY_CHANCE: f64 = 0.05;
 
 /// The names of a corpus's files, as hashes.
 #[derive(Default)]
 pub(super) struct Names {
     entries: Vec<Entry>,
-    /// How many files have a part of a name.
+    /// Number of files that have each part of a name.
     parts: BTreeMap<u64, u32>,
 }
 
@@ -47,13 +47,13 @@ struct Entry {
     file: u32,
     /// The folder with its path.
     folder: u64,
-    /// The folder's own name.
+    /// The last component of the folder's path.
     folder_name: u64,
-    /// The name without ending and mark of a version.
+    /// The name without extension and version mark.
     name: u64,
-    /// The name without a copy's number, too, if it has one.
+    /// The name without the copy number, too, if it has one.
     base: Option<u64>,
-    /// Hashes of the name's different parts.
+    /// Hashes of the distinct parts of the name.
     parts: Box<[u64]>,
 }
 
@@ -90,7 +90,7 @@ impl Names {
         });
     }
 
-    /// Joins in `sets` the files that names and music say are of one piece.
+    /// Joins in `sets` the files that belong to one piece according to names and music.
     pub(super) fn join(
         mut self,
         sets: &mut Sets,
@@ -121,8 +121,8 @@ impl Names {
         Ok(())
     }
 
-    /// Joins what is one piece by the names within a folder; pairs that differ in a number only go
-    /// to `pairs`.
+    /// Joins the files within a folder whose names show that they are one piece; pairs that differ
+    /// only in a number are added to `pairs`.
     fn join_in_folders(&self, sets: &mut Sets, pairs: &mut Vec<Pair>) {
         for same in self.entries.chunk_by(|a, b| (a.folder, a.name) == (b.folder, b.name)) {
             same.iter().for_each(|entry| sets.join(same[0].file, entry.file));
@@ -149,9 +149,10 @@ impl Names {
         }
     }
 
-    /// Finds pairs of one name in different folders; those whose name tells enough are joined.
+    /// Finds pairs with equal names in different folders; joins those whose name is distinctive
+    /// enough.
     fn across_folders(&self, sets: &mut Sets, pairs: &mut Vec<Pair>) {
-        // One file for each folder: the others have been joined to it.
+        // One file per folder: the others have been joined to it.
         let mut of_names: Vec<&Entry> = self
             .entries
             .chunk_by(|a, b| (a.folder, a.name) == (b.folder, b.name))
@@ -177,8 +178,8 @@ impl Names {
         }
     }
 
-    /// Files that would have all these parts in their names, were parts drawn independently, each
-    /// as often as it occurs: `n · Π (n_i / n)`.
+    /// Expected number of files with all these parts in their names, if parts were drawn
+    /// independently with their frequencies: `n · Π (n_i / n)`.
     fn n_by_chance(&self, parts: &[u64]) -> f64 {
         let n_files = self.entries.len() as f64;
         let shares =
@@ -187,8 +188,7 @@ impl Names {
     }
 }
 
-/// A stem in lower case, without a mark of a version; and that without a copy's number, if it has
-/// one.
+/// A stem in lower case without a version mark, and the same without a copy number, if it has one.
 fn name_and_base(stem: &str) -> (String, Option<String>) {
     let lower = stem.to_lowercase();
     let name = without_version(&lower).unwrap_or(&lower);

@@ -1,20 +1,22 @@
-//! Files that hold nearly the same music, in one group.
+//! Grouping of files that contain nearly the same music.
 //!
-//! A file is the set of its melodic turns: of every instrument's highest line, all runs of [`TURN`]
-//! successive intervals. That is the same whatever the key, the tempo, the place on the grid, the
-//! programs and the loudness, and most of it stays when an instrument more or less plays. Two files
-//! are near-duplicates where the sets overlap by [`SIMILAR`] or more (Jaccard: shared turns over
-//! all turns). Files without tones are the set of their runs of [`BEAT`] successive drums.
+//! A file is represented by the set of its melodic turns: for the highest line of every instrument,
+//! all runs of [`TURN`] successive intervals. The set does not depend on key, tempo, position on
+//! the grid, programs and velocities, and most of it is unchanged when an instrument is added or
+//! removed. Two files are near-duplicates if the sets overlap by [`SIMILAR`] or more (Jaccard
+//! index: shared turns over all turns). Files without tones are represented by their runs of
+//! [`BEAT`] successive drum hits.
 //!
 //! The overlap is estimated from signatures of [`N_BINS`] numbers: one-permutation `MinHash` (Li,
 //! Owen, Zhang, "One Permutation Hashing", NIPS 2012) with empty bins filled from their neighbors
-//! (Shrivastava, Li, "Densifying One Permutation Hashing", ICML 2014). Pairs worth a look are those
-//! that agree in one of [`N_BANDS`] bands of the signature, found by sorting on disk; none else is
-//! compared. A pair that overlaps by 0.6 is found with probability `1 - (1 - 0.6^4)^32 = 0.99`.
+//! (Shrivastava, Li, "Densifying One Permutation Hashing", ICML 2014). Only pairs that agree in at
+//! least one of [`N_BANDS`] bands of the signature are compared; they are found by sorting on disk.
+//! A pair that overlaps by 0.6 is found with probability `1 - (1 - 0.6^4)^32 = 0.99`.
 //!
-//! Where names suggest that two files are of one piece less music is enough, and one may be a part
-//! of the other, a melody without its chords. [`shared`] looks at how many turns of the smaller set
-//! are in the other one: of the bins that both fill, those that hold the same number.
+//! If names suggest that two files are of one piece, less shared music is enough, and one may be a
+//! part of the other, for example a melody without its chords. [`shared`] estimates the fraction of
+//! the smaller set's turns that are in the other set: among the bins that both fill, the fraction
+//! with equal numbers.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -27,26 +29,26 @@ use crate::artifact::{ArtifactResult, io};
 
 /// Intervals of a melodic turn.
 const TURN: usize = 8;
-/// Hits of a run of drums: longer, as beats resemble each other.
+/// Number of hits in a run of drums: longer, because beats resemble each other.
 const BEAT: usize = 16;
-/// Numbers of a signature.
+/// Number of values in a signature.
 const N_BINS: usize = 128;
 const BINS_PER_BAND: usize = 4;
 const N_BANDS: usize = N_BINS / BINS_PER_BAND;
-/// A file with fewer filled bins has too little music to tell.
+/// A file with fewer filled bins has too little music to compare.
 const MIN_FILLED: usize = 24;
-/// Near-duplicates overlap by so much.
+/// Minimum overlap of near-duplicates.
 const SIMILAR: f64 = 0.6;
-/// Files of related names share so much of the smaller one's bins if they are of one piece. In
-/// collections that keep melody and chords of each tune in further files it is 0.25 to 1, and among
-/// strangers 0.1 or less.
+/// Minimum fraction of the smaller file's bins that files with related names share if they are of
+/// one piece. In collections that keep melody and chords of each tune in separate files it is 0.25
+/// to 1, and between unrelated files 0.1 or less.
 const RELATED: f64 = 0.25;
-/// With fewer bins no share is told.
+/// Minimum number of common bins for estimating the fraction.
 const MIN_RELATED_BINS: usize = 8;
-/// Added to a value for each bin that it was carried over.
+/// Added to a value for each bin that it is carried over.
 const CARRIED: u32 = 0x9e37_79b9;
 
-/// The signature of a file's music, 0 for empty bins; `None` if there is no turn at all.
+/// The signature of a file's music, 0 for empty bins; `None` if it has no turns.
 pub(super) fn signature(sequence: &NoteSequence) -> Option<Vec<u32>> {
     let mut bins = [0_u32; N_BINS];
     let mut put = |items: &[i32]| {
@@ -62,7 +64,7 @@ pub(super) fn signature(sequence: &NoteSequence) -> Option<Vec<u32>> {
         .iter()
         .map(|note| (note.is_drum, note.instrument, note.start_time, note.pitch.get()))
         .collect();
-    // Of notes that start together the highest first.
+    // Of notes that start together, the highest comes first.
     notes.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(b.3.cmp(&a.3)));
     let has_tones = notes.first().is_some_and(|(is_drum, ..)| !is_drum);
     let mut line = Vec::new();
@@ -87,8 +89,8 @@ fn n_filled(bins: &[u32]) -> usize {
     bins.iter().filter(|value| **value != 0).count()
 }
 
-/// Empty bins take the value of the next filled one, changed by the distance. None if there is too
-/// little music to tell.
+/// Fills empty bins with the value of the next filled bin, modified by the distance. `None` if
+/// there is too little music to compare.
 fn densified(bins: &[u32]) -> Option<Vec<u32>> {
     if n_filled(bins) < MIN_FILLED {
         return None;
@@ -101,18 +103,18 @@ fn densified(bins: &[u32]) -> Option<Vec<u32>> {
     (0..bins.len()).map(value).collect()
 }
 
-/// How much music two files share.
+/// Amount of music that two files share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shared {
-    /// A large part of the smaller one's.
+    /// A large part of the smaller one.
     Much,
-    /// Hardly more than strangers do.
+    /// Hardly more than unrelated files.
     Little,
-    /// There is too little to tell.
+    /// Too little music to tell.
     Unknown,
 }
 
-/// Whether one of two files may be a version or a part of the other, by their signatures.
+/// Compares two files by their signatures: whether one may be a version or a part of the other.
 pub(super) fn shared(a: &[u32], b: &[u32]) -> Shared {
     let smaller = n_filled(a).min(n_filled(b));
     let n_equal = a.iter().zip(b).filter(|(a, b)| a == b && **a != 0).count();
@@ -133,7 +135,7 @@ fn mix(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// Finds near-duplicates among files; what it holds in memory does not grow with them.
+/// Finds near-duplicates among files; memory use does not depend on the number of files.
 pub(super) struct NearDuplicates {
     bands: Spill,
     path: PathBuf,
@@ -142,7 +144,7 @@ pub(super) struct NearDuplicates {
 }
 
 impl NearDuplicates {
-    /// For about `n_files` files, with work files in `folder`.
+    /// Creates a finder for about `n_files` files, with work files in `folder`.
     pub(super) fn new(folder: &Path, n_files: u64) -> ArtifactResult<Self> {
         let path = folder.join("signatures");
         let file = File::create(&path).map_err(io("write", &path))?;
@@ -150,7 +152,7 @@ impl NearDuplicates {
         Ok(Self { bands, path, signatures: BufWriter::new(file), n_files: 0 })
     }
 
-    /// Adds the next file. Files of the same bytes are always near-duplicates.
+    /// Adds the next file. Files with the same bytes are always near-duplicates.
     pub(super) fn push(
         &mut self,
         file_hash: Option<[u8; 16]>,
@@ -194,7 +196,7 @@ pub(super) struct Signatures {
 }
 
 impl Signatures {
-    /// The signature of a file, 0 for empty bins.
+    /// The signature of a file, with 0 for empty bins.
     pub(super) fn of(&mut self, index: u32) -> ArtifactResult<[u32; N_BINS]> {
         let mut bytes = [0; 4 * N_BINS];
         self.file
@@ -209,7 +211,7 @@ impl Signatures {
     }
 }
 
-/// What near-duplicates have in common.
+/// The bands that near-duplicates share.
 pub(super) struct Bands {
     bands: Spill,
 }
@@ -250,19 +252,19 @@ fn unpack(payload: u64) -> (u32, bool) {
     (u32::try_from(payload >> 1).unwrap_or(u32::MAX), payload & 1 == 1)
 }
 
-/// Share of equal numbers in two signatures.
+/// Fraction of equal numbers in two signatures.
 fn overlap(a: &[u32], b: &[u32]) -> f64 {
     let equal = a.iter().zip(b).filter(|(a, b)| a == b).count();
     equal as f64 / N_BINS as f64
 }
 
-/// Disjoint sets of files; each is known by its first file.
+/// Disjoint sets of files; each set is identified by its first file.
 pub(super) struct Sets {
     parents: Vec<u32>,
 }
 
 impl Sets {
-    /// Every file on its own.
+    /// Each file in a separate set.
     pub(super) fn new(n_files: usize) -> Self {
         Self { parents: (0..u32::try_from(n_files).unwrap_or(u32::MAX)).collect() }
     }
@@ -271,14 +273,14 @@ impl Sets {
     pub(super) fn root(&mut self, file: u32) -> u32 {
         let mut at = file as usize;
         while self.parents[at] as usize != at {
-            // Halve the way for the next time.
+            // Path halving, for later lookups.
             self.parents[at] = self.parents[self.parents[at] as usize];
             at = self.parents[at] as usize;
         }
         u32::try_from(at).expect("came from a u32")
     }
 
-    /// For each set, at its first file, how many of its files count.
+    /// For each set, at its first file, the number of its files for which `counts` is true.
     pub(super) fn sizes(&mut self, counts: impl Fn(u32) -> bool) -> Vec<u32> {
         let mut sizes = vec![0; self.parents.len()];
         for file in (0..).take(self.parents.len()) {
@@ -300,7 +302,7 @@ mod tests {
 
     use super::*;
 
-    /// A walk over the scale of `n` notes; `changed` of them are somewhere else.
+    /// A walk on the scale with `n` notes, `changed` of which are displaced.
     fn tune(index: u64, n: usize, changed: usize, transposed: i32, seconds: f64) -> NoteSequence {
         let mut rng = seed::stream(1, "tune", index);
         let mut pitch: i32 = 60;
@@ -342,16 +344,16 @@ mod tests {
             tune(0, 400, 0, 0, 0.5),
             tune(1, 400, 0, 0, 0.5),
             // In another key, faster, with 5 of 400 notes changed: of 392 turns at most 5 · 9 = 45
-            // are others, so that the overlap is at least (392 - 45) / (392 + 45) = 0.79.
+            // differ, so the overlap is at least (392 - 45) / (392 + 45) = 0.79.
             tune(0, 400, 5, 5, 0.37),
-            // 60 of 400 notes changed leave no turn of 8 intervals in seven notes.
+            // 60 of 400 notes changed, about one in seven: no turn of 8 intervals stays unchanged.
             tune(1, 400, 60, 0, 0.5),
             // Too short to tell.
             tune(0, 20, 0, 0, 0.5),
             tune(0, 20, 0, 0, 0.5),
         ];
         assert_eq!(sets(&tunes, &[0, 1, 2, 3, 4, 5]), [0, 1, 0, 3, 4, 5]);
-        // The same bytes are the same piece, however short.
+        // Files with the same bytes are the same piece, however short.
         assert_eq!(sets(&tunes, &[0, 1, 2, 3, 4, 4]), [0, 1, 0, 3, 4, 4]);
     }
 
@@ -363,8 +365,8 @@ mod tests {
         assert_eq!(found, (0..250).collect::<Vec<u32>>());
     }
 
-    /// The estimate against the true overlap: standard deviation is at most
-    /// `sqrt(0.25 / 128) = 0.044` where every bin is filled.
+    /// The estimate compared with the true overlap: the standard deviation is at most
+    /// `sqrt(0.25 / 128) = 0.044` if all bins are filled.
     #[test]
     fn a_signature_tells_the_overlap() {
         let dense = |tune: &NoteSequence| densified(&signature(tune).unwrap()).unwrap();
@@ -385,7 +387,8 @@ mod tests {
         assert!((overlap(&dense(&both(1)), &dense(&both(1))) - 1.0).abs() < 1e-9);
     }
 
-    /// A part of a piece is found in it, whatever else it has; strangers and trifles are not.
+    /// A part of a piece is recognized in it, whatever else the piece contains; unrelated and very
+    /// short files are not.
     #[test]
     fn a_part_shares_much_with_the_whole() {
         let melody = tune(0, 100, 0, 0, 0.5);
@@ -398,7 +401,7 @@ mod tests {
         assert_eq!(shared(&of(&melody), &of(&whole)), Shared::Much);
         assert_eq!(shared(&of(&tune(1, 200, 0, 0, 0.5)), &of(&whole)), Shared::Much);
         assert_eq!(shared(&of(&melody), &of(&tune(2, 300, 0, 0, 0.5))), Shared::Little);
-        // Four turns: a twelfth note would make five.
+        // Four turns: a thirteenth note would make five.
         assert_eq!(shared(&of(&tune(0, 12, 0, 0, 0.5)), &of(&whole)), Shared::Unknown);
         assert_eq!(signature(&tune(0, 8, 0, 0, 0.5)), None);
     }

@@ -1,12 +1,12 @@
-//! What may be overwritten: files that this program wrote, as they were written. Others stay unless
-//! the user says otherwise.
+//! Rules for overwriting: files that this program wrote and nobody changed may be overwritten.
+//! Other files are kept unless the user says otherwise.
 //!
 //! Every output that a user names, or whose folder a user names, goes through [`Overwrite::write`].
 //! Its files carry a seal, `controlgen:` and the first 16 hexadecimal digits of the BLAKE3 hash of
-//! the rest, in a place of their format that readers pass over: a comment, a chunk, a meta event.
-//! So the folder needs no list of what was written, and a file that somebody changed later is not
-//! taken for the program's. JSON says by its `format` what it is, and gives way to the same format
-//! only.
+//! the rest, in a place that readers of the format ignore: a comment, a chunk, or a meta event. So
+//! no list of written files is needed, and a file that somebody changed later is not taken for the
+//! program's. JSON files identify themselves by their `format` and are replaced only by the same
+//! format.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::artifact::{ArtifactError, ArtifactResult, read, write_atomic};
 
-/// Whether files of others are overwritten.
+/// Whether files of other programs are overwritten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overwrite {
     /// Only files that this program wrote.
@@ -25,12 +25,12 @@ pub enum Overwrite {
 }
 
 impl Overwrite {
-    /// Writes a file whole or not at all, with the program's seal where its format has a place for
-    /// one.
+    /// Writes a file completely or not at all, with the program's seal if the format has a place
+    /// for one.
     ///
     /// # Errors
-    /// [`ArtifactError::NotOwn`] if another program's file stands there and must stay;
-    /// [`ArtifactError::Io`].
+    /// Returns [`ArtifactError::NotOwn`] if the path is another program's file that must be kept,
+    /// and [`ArtifactError::Io`] if writing fails.
     pub fn write(self, path: &Path, bytes: &[u8]) -> ArtifactResult<()> {
         self.check(path)?;
         match Seal::of(path) {
@@ -42,11 +42,11 @@ impl Overwrite {
         }
     }
 
-    /// Whether [`Self::write`] may write a file, without writing it: for those who would work long
-    /// for it.
+    /// Checks whether [`Self::write`] may write a file, without writing it: to be called before
+    /// long work.
     ///
     /// # Errors
-    /// As [`Self::write`].
+    /// Same as [`Self::write`].
     pub fn check(self, path: &Path) -> ArtifactResult<()> {
         if self == Self::Any || !exists(path) {
             return Ok(());
@@ -60,12 +60,12 @@ impl Overwrite {
     }
 }
 
-/// Whether something stands there, be it a link to nothing.
+/// Whether the path exists, including broken links.
 fn exists(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
-/// The format that a JSON file of this program names; `None` for files of others.
+/// The format that a JSON file of this program names; `None` for other files.
 fn format(bytes: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Header {
@@ -75,39 +75,40 @@ fn format(bytes: &[u8]) -> Option<String> {
     header.format.starts_with("controlgen.").then_some(header.format)
 }
 
-/// How the seal begins; the hash follows.
+/// Prefix of the seal; the hash follows.
 const NAME: &str = "controlgen:";
 /// Hexadecimal digits of the hash.
 const DIGITS: usize = 16;
-/// Bytes of a seal's text.
+/// Length of a seal's text in bytes.
 const TEXT: usize = NAME.len() + DIGITS;
 
-/// Where a format has place for a text that readers pass over.
+/// A place in a format for text that readers ignore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seal {
-    /// A line at the end, between these.
+    /// A line at the end, between this prefix and suffix.
     Line(&'static str, &'static str),
-    /// A chunk `tEXt` with the keyword `Software` before the last one.
+    /// A `tEXt` chunk with the keyword `Software`, before the last chunk.
     Png,
-    /// A list `INFO` with a chunk `ISFT` (software) at the end.
+    /// An `INFO` list with an `ISFT` (software) chunk, at the end.
     Wav,
-    /// A sequencer-specific event at the beginning of the first track. Its first byte is that of
-    /// noncommercial use.
+    /// A sequencer-specific event at the beginning of the first track. Its first byte is the
+    /// manufacturer ID for noncommercial use.
     Midi,
 }
 
-/// Header and length of the first track: what comes before its events in a file that we write.
+/// Size of the header and of the first track's length: everything before its events, in a file that
+/// we write.
 const MIDI_EVENTS_AT: usize = 22;
-/// Time, type, length and manufacturer of the event that holds a MIDI file's seal.
+/// Time, type, length and manufacturer of the event with a MIDI file's seal.
 const MIDI_EVENT: [u8; 5] = [0, 0xff, 0x7f, TEXT as u8 + 1, 0x7d];
-/// A PNG's last chunk: its length (0), its name and checksum.
+/// Size of a PNG's last chunk: length (0), name and checksum.
 const PNG_END: usize = 12;
 /// The keyword of a PNG's seal.
 const PNG_KEYWORD: &[u8] = b"tEXtSoftware\0";
 
 impl Seal {
-    /// How a file of this name is sealed; none for formats that have no place for a seal, or need
-    /// none.
+    /// The seal for a file with this name; `None` for formats that have no place for a seal or
+    /// don't need one.
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "html" | "svg" | "md" => Some(Self::Line("<!-- ", " -->\n")),
@@ -120,7 +121,7 @@ impl Seal {
         }
     }
 
-    /// A file with its seal. What is too short to be of the format has none.
+    /// Adds the seal to a file. A file too short for its format is left without one.
     fn put(self, plain: &[u8]) -> Vec<u8> {
         let digest = blake3::hash(plain).to_hex();
         let text = format!("{NAME}{}", &digest[..DIGITS]);
@@ -138,7 +139,7 @@ impl Seal {
                 bytes.splice(at..at, length.to_be_bytes().into_iter().chain(chunk));
             }
             Self::Wav if plain.len() > 8 => {
-                // A text of a RIFF chunk ends with 0.
+                // Text in a RIFF chunk ends with 0.
                 let text = [text, &[0]].concat();
                 let size = |n: usize| (n as u32).to_le_bytes();
                 bytes.extend(
@@ -158,7 +159,7 @@ impl Seal {
         bytes
     }
 
-    /// A file without its seal, if it may have one.
+    /// Removes the place of the seal from a file; `None` if it has none.
     fn take(self, sealed: &[u8]) -> Option<Vec<u8>> {
         let without = |at: usize, n: usize| {
             let rest = sealed.get(at.checked_add(n)?..)?;
@@ -189,13 +190,13 @@ impl Seal {
         }
     }
 
-    /// Whether a file is as it was sealed.
+    /// Whether a file is unchanged since it was sealed.
     fn is_on(self, bytes: &[u8]) -> bool {
         self.take(bytes).is_some_and(|plain| self.put(&plain) == bytes)
     }
 }
 
-/// Adds to the length of a MIDI file's first track.
+/// Increases the length of a MIDI file's first track by `n`.
 fn add_to_length(bytes: &mut [u8], n: u32) {
     if let Some(field) = bytes.get_mut(MIDI_EVENTS_AT - 4..MIDI_EVENTS_AT) {
         let length = field.iter().fold(0_u32, |length, byte| length << 8 | u32::from(*byte));
@@ -243,14 +244,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (name, bytes) in files() {
             let path = folder.path().join(name);
-            // Of another program.
+            // Written by another program.
             std::fs::write(&path, &bytes).unwrap();
             let refused = Overwrite::Own.write(&path, &bytes).unwrap_err();
             assert!(matches!(&refused, ArtifactError::NotOwn { .. }), "{name}: {refused}");
             assert!(refused.to_string().contains("--force"), "{refused}");
             assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}");
             Overwrite::Any.write(&path, &bytes).unwrap();
-            // Now the program's.
+            // Now written by this program.
             Overwrite::Own.write(&path, &bytes).unwrap();
             let sealed = std::fs::read(&path).unwrap();
             assert_eq!(Seal::of(&path).unwrap().take(&sealed).unwrap(), bytes, "{name}");
@@ -282,7 +283,7 @@ mod tests {
                     assert_eq!(sealed.len() % 2, 0, "chunks begin on even bytes");
                 }
                 "a.png" => {
-                    // CRC-32 of the ASCII digits 1 to 9 is its check value.
+                    // The check value of CRC-32 is its value for the ASCII digits 1 to 9.
                     assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
                     assert_eq!(&sealed[sealed.len() - 8..], &bytes[bytes.len() - 8..]);
                 }
@@ -302,7 +303,7 @@ mod tests {
         std::fs::write(&path, b"{}").unwrap();
         assert!(Overwrite::Own.write(&path, &of("controlgen.style")).is_err());
         Overwrite::Any.write(&path, &of("controlgen.style")).unwrap();
-        // A link to nothing is somebody's, too, and so is a folder.
+        // A broken link belongs to somebody, too, and so does a folder.
         std::fs::create_dir(folder.path().join("f.json")).unwrap();
         assert!(Overwrite::Own.write(&folder.path().join("f.json"), b"{}").is_err());
     }

@@ -1,10 +1,10 @@
-//! Parts of a corpus that is being built: for each chunk of files what was read of them, in two
-//! files of zstd. `facts` says what became of each file; `windows` holds the windows' tokens.
+//! Parts of a corpus under construction: the result of reading each chunk of files, in two zstd
+//! files. `facts` has the outcome for each file; `windows` has the tokens of the windows.
 //!
-//! Both are runs of records, each with its length before it, and are read from front to back. They
-//! live until the corpus is done and are read by the program that wrote them only. Where the steps
-//! are spread over machines, a third holds where the chunk's files are (`listing`), a fourth the
-//! groups that they turned out to belong to (`groups`).
+//! Both are sequences of length-prefixed records and are read from front to back. They exist until
+//! the corpus is complete and are read only by the program that wrote them. If the steps run on
+//! several machines, a third file (`listing`) has the locations of the chunk's files, and a fourth
+//! (`groups`) the groups assigned to them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,26 +21,26 @@ use super::{GroupRule, MidiFile};
 use crate::artifact::{ArtifactError, ArtifactResult, io};
 use crate::kind::NoteUse;
 
-/// Quick: a part is read three times at most.
+/// Fast compression: a part is read three times at most.
 const ZSTD_LEVEL: i32 = 1;
 
 /// A file of the corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct FileFacts {
     pub(super) file: MidiFile,
-    /// Its group, where a table or a rule for names gives one; what is of one piece otherwise is
-    /// found by names and music of all files.
+    /// Its group, if a table or naming rule determines it; other pieces are found by the names and
+    /// music of all files.
     pub(super) group: Option<String>,
     /// Whether a source of labels knows the file.
     pub(super) is_listed: bool,
     pub(super) label: Option<String>,
     pub(super) outcome: Outcome,
-    /// For each window, what makes two of them the same.
+    /// For each window, the key that duplicates share.
     pub(super) keys: Vec<u64>,
 }
 
 impl FileFacts {
-    /// The name of the group that it makes by itself.
+    /// The name of the group that the file forms alone.
     pub(super) fn own_group(&self) -> Cow<'_, str> {
         match &self.group {
             Some(group) => Cow::Borrowed(group),
@@ -52,9 +52,9 @@ impl FileFacts {
 /// The outcome of reading a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Outcome {
-    /// It could be read; it may have no window, with the reasons counted.
+    /// The file was read; it may have no windows, with the reasons counted.
     Read(Box<ReadFacts>),
-    /// It could not be read.
+    /// The file could not be read.
     Refused { reason: String, detail: String },
 }
 
@@ -64,15 +64,15 @@ pub(super) struct ReadFacts {
     pub(super) file_hash: [u8; 16],
     pub(super) n_bytes: u64,
     pub(super) skipped: BTreeMap<SkipReason, usize>,
-    /// What became of its notes, for kinds that count them.
+    /// Counts of its notes, for kinds that count them.
     pub(super) notes: Option<NoteUse>,
     pub(super) why_empty: Option<SkipReason>,
     pub(super) n_repairs: u64,
-    /// The tempo that holds longest, in quarter notes per minute.
+    /// The longest-lasting tempo, in quarter notes per minute.
     pub(super) qpm: f64,
-    /// Its meters, each once.
+    /// Its distinct meters.
     pub(super) metres: Vec<(u32, u32)>,
-    /// What near-duplicates share.
+    /// The signature for finding near-duplicates.
     pub(super) signature: Option<Vec<u32>>,
 }
 
@@ -86,7 +86,7 @@ pub(super) struct PartWindow {
     pub(super) transposed: i8,
 }
 
-/// Writes records to a file that takes its name when it is whole.
+/// Writes records to a temporary file that is renamed when complete.
 pub(super) struct Writer {
     path: PathBuf,
     temporary: PathBuf,
@@ -95,9 +95,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// `tag` sets the temporary file apart from those of others that may write the same one.
+    /// `tag` distinguishes the temporary file from those of other processes writing the same file.
     pub(super) fn create(path: PathBuf, tag: &str) -> ArtifactResult<Self> {
-        // Next to it, and not by its stem: the files of a part differ in their ending only.
+        // Appended to the whole name, because the files of a part differ only in their extension.
         let temporary = path.with_added_extension(tag);
         let file = File::create(&temporary).map_err(io("write", &temporary))?;
         let mut zstd = zstd::Encoder::new(BufWriter::new(file), ZSTD_LEVEL)
@@ -149,14 +149,14 @@ impl PartWriter {
         windows.iter().try_for_each(|window| self.windows.push(window))
     }
 
-    /// The facts come last: where they stand the part is whole.
+    /// The facts are written last: if they exist, the part is complete.
     pub(super) fn finish(self) -> ArtifactResult<()> {
         self.windows.finish()?;
         self.facts.finish()
     }
 }
 
-/// Whether a part is whole.
+/// Whether a part is complete.
 pub(super) fn has_part(folder: &Path, index: u32) -> bool {
     facts_path(folder, index).exists()
 }
@@ -198,7 +198,7 @@ pub(super) fn groups_of(folder: &Path, index: u32) -> impl Iterator<Item = Artif
     records(vec![groups_path(folder, index)])
 }
 
-/// Where a part's files are, in order.
+/// Locations of a part's files, in order.
 pub(super) fn listing_of(
     folder: &Path,
     index: u32,
@@ -206,12 +206,12 @@ pub(super) fn listing_of(
     records(vec![listing_path(folder, index)])
 }
 
-/// Where the groups of a part's files go.
+/// Path of the groups of a part's files.
 pub(super) fn groups_path(folder: &Path, index: u32) -> PathBuf {
     folder.join(format!("{index:06}.groups"))
 }
 
-/// Where it is told where a part's files are.
+/// Path of the locations of a part's files.
 pub(super) fn listing_path(folder: &Path, index: u32) -> PathBuf {
     folder.join(format!("{index:06}.listing"))
 }

@@ -1,11 +1,11 @@
-//! Paths as text, each with one that no other path has.
+//! Paths as text, one-to-one.
 //!
-//! File names are bytes on Unix, and need not be UTF-8. A byte that is no part of UTF-8 is written
-//! as `\xHH`, in lower case; so that no two names are written alike, a backslash that a name itself
-//! has before `xHH` is written as `\x5c`. All other names are written as they are.
+//! File names are bytes on Unix and need not be UTF-8. A byte that is not part of valid UTF-8 is
+//! written as `\xHH`, in lower case. To keep names distinct, a backslash before `xHH` in the name
+//! itself is written as `\x5c`. All other names are written unchanged.
 //!
 //! The functions [`serialize`] and [`deserialize`] are for `#[serde(with = "crate::path_text")]`;
-//! serde's own form of a path refuses those that are not UTF-8.
+//! serde's default form of a path rejects those that are not UTF-8.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -45,7 +45,7 @@ pub fn of_bytes(bytes: &[u8]) -> String {
     text
 }
 
-/// The path whose text this is.
+/// The path with this text.
 pub fn to_path(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -64,10 +64,10 @@ pub fn to_path(text: &str) -> PathBuf {
     os_string(bytes, text).into()
 }
 
-/// Length of an escaped byte.
+/// Length of an escaped byte, in characters.
 const ESCAPE: usize = 4;
 
-/// The byte that a text begins with, if it begins with an escaped one.
+/// The byte that a text begins with, if it begins with an escaped byte.
 pub(crate) fn escaped_byte(text: &str) -> Option<u8> {
     let digits = text.strip_prefix(r"\x")?.get(..2)?;
     let is_ours = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -79,8 +79,8 @@ fn os_string(bytes: Vec<u8>, _text: &str) -> OsString {
     std::os::unix::ffi::OsStringExt::from_vec(bytes)
 }
 
-/// Elsewhere names are of other units, and one that is not Unicode can be told, but not found
-/// again.
+/// On other systems, names have other units; a name that is not Unicode can be displayed, but not
+/// opened again.
 #[cfg(not(unix))]
 fn os_string(bytes: Vec<u8>, text: &str) -> OsString {
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned()).into()
@@ -89,7 +89,7 @@ fn os_string(bytes: Vec<u8>, text: &str) -> OsString {
 /// A path as a string.
 ///
 /// # Errors
-/// Those of the serializer.
+/// Returns the errors of the serializer.
 pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&of(path))
 }
@@ -97,22 +97,21 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
 /// A path from a string.
 ///
 /// # Errors
-/// Those of the deserializer.
+/// Returns the errors of the deserializer.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     String::deserialize(deserializer).map(|text| to_path(&text))
 }
 
-/// A path that may be missing, to be written with
-/// `#[serde(with = "corpus::path_text::option")]`.
+/// An optional path, for `#[serde(with = "corpus::path_text::option")]`.
 pub mod option {
     use std::path::Path;
 
     use serde::Serializer;
 
-    /// A path as a string, or nothing.
+    /// A path as a string, or null.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// Returns the errors of the serializer.
     pub fn serialize<P: AsRef<Path>, S: Serializer>(
         path: &Option<P>,
         serializer: S,
@@ -133,7 +132,7 @@ pub mod list {
     /// Paths as a list of strings.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// Returns the errors of the serializer.
     pub fn serialize<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(paths.iter().map(|path| super::of(path)))
     }
@@ -141,7 +140,7 @@ pub mod list {
     /// Paths from a list of strings.
     ///
     /// # Errors
-    /// Those of the deserializer.
+    /// Returns the errors of the deserializer.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<PathBuf>, D::Error> {
@@ -165,14 +164,14 @@ mod tests {
             assert_eq!(of(Path::new(name)), name);
         }
         assert_eq!(of_bytes(b"\xff\xfe.mid"), r"\xff\xfe.mid");
-        // A name that looks like an escaped one is another.
+        // A name that looks escaped stays distinct.
         assert_eq!(of_bytes(br"\xff.mid"), r"\x5cxff.mid");
-        // The second half of a letter is missing.
+        // The second byte of a character is missing.
         assert_eq!(of_bytes(b"a\xc3/b"), r"a\xc3/b");
     }
 
     proptest! {
-        /// Bytes of which every second name has some that matter.
+        /// Random bytes, about half of them from those with a special meaning.
         #[test]
         fn every_name_comes_back(
             bytes in prop::collection::vec(

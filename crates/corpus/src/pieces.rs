@@ -1,7 +1,7 @@
-//! The whole pieces that a corpus's windows come from: read again from their files.
+//! The whole pieces that a corpus's windows come from, read again from their files.
 //!
-//! A table of windows leaves out repetitions, so that nothing is learned twice. What returns in a
-//! piece, and how it ends, can only be told by the files.
+//! The table of windows omits repetitions, so that nothing is learned twice. Only the files tell
+//! what repeats in a piece and how it ends.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,35 +16,35 @@ use crate::progress::Progress;
 use crate::read::bytes_of;
 use crate::table::{Split, read_windows};
 
-/// A piece as windows that follow each other without overlap or gap.
+/// A piece as consecutive windows without overlap or gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WholePiece {
     /// Its file, as in the table of windows.
     pub file: String,
     /// Its group.
     pub group: String,
-    /// Its longest stretch without a gap: of the instruments with the most windows, from the first
+    /// Its longest run without a gap: of the instruments with the most windows, from the first
     /// window with a note to the last.
     pub windows: Vec<Window>,
-    /// Whether the stretch ends where the music of these instruments does.
+    /// Whether the run ends where the music of these instruments does.
     pub has_end: bool,
 }
 
-/// How many files were read.
+/// Counts of the files read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PieceCounts {
-    /// Files that gave a piece.
+    /// Files that contain a piece.
     pub n_read: usize,
-    /// Files that are no longer there, or give no window anymore.
+    /// Files that no longer exist, or no longer contain a window.
     pub n_gone: usize,
 }
 
-/// Hands the pieces of one side of a corpus's split to `each`, in the order of their files: at most
-/// `most`, spread evenly.
+/// Passes the pieces of one side of a corpus's split to `each`, in file order: at most `most`,
+/// evenly spaced.
 ///
 /// # Errors
-/// [`CorpusError::Root`] if a folder that the corpus was built from is no longer there; where the
-/// corpus can't be read.
+/// Returns [`CorpusError::Root`] if a folder that the corpus was built from no longer exists, and
+/// [`CorpusError::Artifact`] if the corpus can't be read.
 pub fn read_pieces(
     corpus: &Path,
     kind: &Kind,
@@ -97,9 +97,9 @@ fn piece(found: SourceFile, group: String, options: &CorpusOptions) -> Option<Wh
     Some(WholePiece { file: found.file.name, group, windows, has_end })
 }
 
-/// The longest run of consecutive windows of the instruments that have the most, without the silent
-/// ones at both ends, and whether it ends with the last of them; of equals the first. `None` if no
-/// window has a note.
+/// The longest run of consecutive windows of the instruments with the most windows, without the
+/// silent ones at both ends, and whether it ends with the last of them; the first of equally long
+/// ones. `None` if no window has a note.
 pub fn longest_run(kind: &Kind, windows: Vec<Window>) -> Option<(Vec<Window>, bool)> {
     let mut parts = BTreeMap::<Vec<u32>, Vec<Window>>::new();
     for window in windows {
@@ -108,14 +108,14 @@ pub fn longest_run(kind: &Kind, windows: Vec<Window>) -> Option<(Vec<Window>, bo
     let form = kind.form();
     let has_notes = |window: &Window| form.n_notes([window.tokens.as_slice()]) > 0;
     let n_sounding = |windows: &[Window]| windows.iter().filter(|w| has_notes(w)).count();
-    // `max_by_key` takes the last of equals.
+    // `max_by_key` takes the last of equal ones.
     let windows = parts.into_values().rev().max_by_key(|windows| n_sounding(windows))?;
     let last_sounding = windows.iter().rposition(has_notes)?;
     let n_bars = u32::try_from(kind.n_bars()).unwrap_or(u32::MAX);
     let mut runs: Vec<Vec<Window>> = Vec::new();
     for window in windows.into_iter().take(last_sounding + 1) {
         let follows = |run: &Vec<Window>| {
-            // An upbeat has the number of the bar that it leads to.
+            // An upbeat has the number of the following bar.
             let last = run.last().map_or(0, |last| last.start_bar);
             (last..=last.saturating_add(n_bars)).contains(&window.start_bar)
         };

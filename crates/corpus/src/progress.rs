@@ -1,18 +1,18 @@
-//! How long work tells those who wait.
+//! Progress reporting.
 
-/// Hears how far work is. The library knows no terminal.
+/// Receives the progress of long work. The library itself never writes to the terminal.
 pub trait Progress: Sync {
-    /// A stage begins: `total` pieces of `unit` (`files`, `windows`) are to be done.
+    /// Starts a stage with `total` items of `unit` (`files`, `windows`).
     fn begin(&self, stage: &str, unit: &str, total: u64);
 
-    /// `n` more pieces are done.
+    /// Reports that `n` more items are done.
     fn advance(&self, n: u64);
 
-    /// The stage is over.
+    /// Ends the stage.
     fn end(&self);
 }
 
-/// Tells nobody.
+/// Ignores all progress.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -1,4 +1,4 @@
-//! One file: its bytes to windows and the facts that the report needs.
+//! Reading one file: from bytes to windows and the facts for the report.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,33 +10,34 @@ use rand::RngExt;
 
 use super::archive::limited;
 use super::content::Content;
-use super::label::{Labelled, Labeller};
+use super::label::{Labeler, Labelled};
 use super::near;
 use super::parts::{FileFacts, Outcome, PartWindow, ReadFacts};
 use super::source::SourceFile;
 use super::{CorpusOptions, GroupRule, SameWindow};
 use crate::kind::Window;
 
-/// What gzip's files begin with, whatever they are called (RFC 1952).
+/// First bytes of gzip files, whatever they are called (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// The tempo of a sequence that sets none.
+/// The tempo of a sequence without a tempo event.
 const DEFAULT_QPM: f64 = 120.0;
-/// A file has no more meters in the report; more are damage.
+/// Maximum number of meters per file in the report; more indicate a damaged file.
 const MAX_METRES: usize = 16;
-/// The `track` of a window that holds all instruments at once.
+/// The `track` of a window with all instruments.
 const ALL_INSTRUMENTS: i16 = -1;
 
-/// Reads files as the options say.
+/// Reads files according to the options.
 pub(super) struct FileReader<'a> {
     pub(super) options: &'a CorpusOptions,
-    pub(super) labeller: &'a Labeller,
+    pub(super) labeler: &'a Labeler,
 }
 
 impl FileReader<'_> {
-    /// Reads a file and cuts it into windows. Never fails: a file that can't be used says why.
+    /// Reads a file and cuts it into windows. Never fails: if a file can't be used, the outcome has
+    /// the reason.
     pub(super) fn read(&self, found: SourceFile) -> (FileFacts, Vec<PartWindow>) {
         let SourceFile { file, content } = found;
-        let Labelled { is_listed, label, group } = self.labeller.of(&file);
+        let Labelled { is_listed, label, group } = self.labeler.of(&file);
         let group = group.or_else(|| self.options.group.given(&file));
         let (outcome, windows) = match bytes_of(content, self.options.read.limits.max_bytes) {
             Ok(bytes) => self.convert(&bytes),
@@ -70,7 +71,7 @@ impl FileReader<'_> {
         }
         let windows = cut.windows.into_iter().map(|window| PartWindow {
             window_id: self.options.kind.window_id(&window.tokens),
-            // Of several parts the first, the melody.
+            // Of several parts, the first: the melody.
             track: match window.instruments.first() {
                 Some(instrument) => i16::try_from(*instrument).unwrap_or(i16::MAX),
                 None => ALL_INSTRUMENTS,
@@ -95,8 +96,8 @@ impl FileReader<'_> {
         (Outcome::Read(Box::new(facts)), windows.collect())
     }
 
-    /// Keeps at most `max` windows, drawn by the seed and the file's content, in their order; gives
-    /// how many went.
+    /// Keeps at most `max` windows in their order, drawn by the seed and the file's content.
+    /// Returns the number of windows removed.
     fn draw(&self, windows: &mut Vec<Window>, max: usize, file_hash: [u8; 16]) -> usize {
         let n = windows.len();
         if n <= max {
@@ -105,7 +106,7 @@ impl FileReader<'_> {
         let mut index = [0; 8];
         index.copy_from_slice(&file_hash[..8]);
         let mut rng = seed::stream(self.options.seed, "windows of file", u64::from_le_bytes(index));
-        // Floyd's algorithm: every subset is as likely, with `max` draws.
+        // Floyd's algorithm: every subset is equally likely, with `max` draws.
         let mut kept = BTreeSet::new();
         for last in n - max..n {
             let drawn = rng.random_range(0..=last);
@@ -118,10 +119,10 @@ impl FileReader<'_> {
         n - windows.len()
     }
 
-    /// What makes two windows the same.
+    /// The key that duplicate windows share.
     fn key(&self, window: &PartWindow) -> u64 {
         match self.options.same_window {
-            // It is known already.
+            // Already known.
             SameWindow::Exact => window.window_id,
             same @ SameWindow::Transposed => {
                 let mut bytes = [0; 8];
@@ -132,7 +133,7 @@ impl FileReader<'_> {
     }
 }
 
-/// The bytes of a file, unpacked if gzip has compressed them; or why there are none.
+/// The bytes of a file, decompressed if it is a gzip file; or the reason why there are none.
 pub(super) fn bytes_of(content: Content, max_bytes: u64) -> Result<Vec<u8>, Outcome> {
     let content = match content {
         Content::OnDisk { path, n_bytes } => match File::open(path) {
@@ -159,17 +160,17 @@ fn refused(reason: &str, detail: String) -> Outcome {
     Outcome::Refused { reason: reason.to_owned(), detail }
 }
 
-/// The tempo that holds longest.
+/// The longest-lasting tempo.
 fn main_tempo(sequence: &NoteSequence) -> f64 {
     let mut tempos: Vec<(f64, f64)> = sequence.tempos.iter().map(|t| (t.time, t.qpm)).collect();
     tempos.sort_by(|a, b| a.0.total_cmp(&b.0));
     let ends = tempos.iter().skip(1).map(|t| t.0).chain([sequence.total_time]);
     let spans = tempos.iter().zip(ends).map(|((start, qpm), end)| (end - start, *qpm));
-    // Of several as long, the last: a piece without notes has the tempo it ends with.
+    // The last of equally long ones: a piece without notes has the tempo it ends with.
     spans.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(DEFAULT_QPM, |(_, qpm)| qpm)
 }
 
-/// The meters, each once; 4/4 where none is set.
+/// The distinct meters; 4/4 if none is set.
 fn metres(sequence: &NoteSequence) -> Vec<(u32, u32)> {
     let metres: BTreeSet<(u32, u32)> =
         sequence.time_signatures.iter().map(|t| (t.numerator, t.denominator)).collect();

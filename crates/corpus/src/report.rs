@@ -1,4 +1,4 @@
-//! What became of each file of a corpus.
+//! The report of a corpus: the outcome for each file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,90 +14,90 @@ use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat};
 use crate::kind::{Kind, NoteUse};
 use crate::table::{Split, WindowRow};
 
-/// The file in a corpus folder.
+/// Name of the file in a corpus folder.
 pub(super) const FILE: &str = "report.json";
-/// Skipped files listed by name; more are only counted.
+/// Maximum number of skipped files listed by name; further ones are only counted.
 const MAX_LISTED: usize = 1000;
-/// Examples per reason: the most frequent one must not hide the others.
+/// Maximum number of examples per reason, so that the most frequent one doesn't hide the others.
 const MAX_LISTED_PER_REASON: usize = 50;
-/// Minimum number of files of a group …
+/// Minimum number of files …
 const MIN_SUSPICIOUS_FILES: usize = 8;
-/// … and at least this share of all is more likely a mistake than one piece.
+/// … and minimum fraction of all files for a group that is more likely a mistake than one piece.
 const SUSPICIOUS_SHARE: f64 = 0.1;
-/// Labels counted by name; windows of more count as unnamed ones.
+/// Maximum number of labels counted by name; windows with further labels count as unlabeled.
 const MAX_LABELS: usize = 10_000;
 
-/// The contents of a corpus, and what was left out, by reason.
+/// The contents of a corpus, and everything left out, by reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CorpusReport {
     /// The kind of window.
     pub kind: String,
-    /// Where was searched.
+    /// The searched roots.
     #[serde(with = "crate::path_text::list")]
     pub roots: Vec<PathBuf>,
-    /// What files belong together.
+    /// Rule for which files belong to the same piece.
     pub group: GroupRule,
-    /// Share of groups held out.
+    /// Fraction of groups held out.
     pub heldout: f64,
     /// MIDI files found.
     pub n_files: usize,
-    /// What else there is, passed over.
+    /// Number of other entries, which were passed over.
     #[serde(default)]
     pub n_others: u64,
     /// The same by reason, with an example of each.
     #[serde(default)]
     pub unused: Unused,
-    /// Bytes of the files that could be read.
+    /// Total size of the readable files, in bytes.
     #[serde(default)]
     pub n_bytes: u64,
-    /// Files that gave at least one window.
+    /// Files that contain at least one window.
     pub n_files_used: usize,
-    /// Files that gave none, by reason.
+    /// Files without a window, by reason.
     pub files_skipped: BTreeMap<String, usize>,
-    /// Some of them by name: the first ones of each reason.
+    /// Some of them by name: the first ones for each reason.
     pub skipped: Vec<SkippedFile>,
-    /// Files that could only be read with repairs, and the repairs made.
+    /// Files that were readable only after repairs.
     pub n_files_repaired: usize,
-    /// Repairs made in them.
+    /// Number of repairs made in them.
     pub n_repairs: u64,
-    /// Parts of used and unused files that gave nothing, by reason (see `note_seq::SkipReason` for
-    /// what each counts).
+    /// Parts of used and unused files that gave no window, by reason (see `note_seq::SkipReason`
+    /// for what each counts).
     pub parts_skipped: BTreeMap<SkipReason, usize>,
-    /// What became of the notes of the files that could be read, for kinds that count them.
+    /// Counts of the notes of the readable files, for kinds that count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<NoteUse>,
-    /// Windows that stood in the same side of the split already.
+    /// Windows that already occurred on the same side of the split.
     pub n_repeated: usize,
-    /// Windows to learn from.
+    /// Number of training windows.
     pub n_train: usize,
-    /// Windows held out.
+    /// Number of held-out windows.
     pub n_heldout: usize,
-    /// Of these, windows that are in train too: left out of scores.
+    /// Held-out windows that also occur in the training split; excluded from scores.
     pub n_heldout_seen: usize,
-    /// Which windows count as the same.
+    /// Rule for which windows are duplicates.
     #[serde(default)]
     pub same_window: SameWindow,
-    /// The most windows that a file may give.
+    /// Maximum number of windows per file.
     #[serde(default)]
     pub max_windows_per_file: Option<usize>,
-    /// The seed by which they are drawn.
+    /// The seed for drawing them.
     #[serde(default)]
     pub seed: u64,
-    /// Groups, with near-duplicates in one; files that could not be read are in none.
+    /// Number of groups, with near-duplicates in one group; unreadable files are in none.
     #[serde(default)]
     pub n_groups: usize,
-    /// Files that stand in a group with others because their music or bytes are nearly the same.
+    /// Files that share a group with others because their music or bytes are nearly the same.
     #[serde(default)]
     pub n_near_duplicates: usize,
     /// The group with the most files.
     #[serde(default)]
     pub largest_group: Option<LargestGroup>,
-    /// Where labels come from.
+    /// The source of labels.
     #[serde(default)]
     pub labels_from: Labels,
     /// Files with a label.
-    #[serde(default)]
-    pub n_files_labelled: usize,
+    #[serde(default, alias = "n_files_labelled")]
+    pub n_files_labeled: usize,
     /// Files that the source of labels knows; a table may give a group without a label.
     #[serde(default)]
     pub n_files_listed: usize,
@@ -107,7 +107,7 @@ pub struct CorpusReport {
     /// Files and windows of each label.
     #[serde(default)]
     pub labels: BTreeMap<String, LabelCount>,
-    /// What kind of music there is.
+    /// Histograms of the music.
     #[serde(default)]
     pub histograms: Histograms,
 }
@@ -119,23 +119,23 @@ pub struct SkippedFile {
     pub file: String,
     /// The reason's name.
     pub reason: String,
-    /// More about it.
+    /// Details.
     pub detail: Option<String>,
 }
 
-/// What windows that were kept add to a report. Those of parts of a corpus add up to those of the
-/// whole.
+/// Counts of the kept windows for a report. The counts of the parts of a corpus add up to those of
+/// the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowCounts {
-    /// Windows to learn from.
+    /// Number of training windows.
     pub n_train: usize,
-    /// Windows held out.
+    /// Number of held-out windows.
     pub n_heldout: usize,
-    /// Of these, windows that are in train too.
+    /// Held-out windows that also occur in the training split.
     pub n_heldout_seen: usize,
     /// Windows of each label.
     pub labels: BTreeMap<String, usize>,
-    /// What kind of music there is.
+    /// Histograms of the music.
     pub histograms: Histograms,
 }
 
@@ -160,10 +160,10 @@ impl WindowCounts {
     }
 }
 
-/// How much there is of a label.
+/// Numbers of files and windows with a label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelCount {
-    /// Files that gave windows.
+    /// Files with at least one window.
     pub n_files: usize,
     /// Windows kept.
     pub n_windows: usize,
@@ -182,23 +182,25 @@ impl CorpusReport {
     /// The report of a corpus folder.
     ///
     /// # Errors
-    /// [`ArtifactError::Missing`] if the folder is no corpus; where the file can't be read.
+    /// Returns [`ArtifactError::Missing`] if the folder is not a corpus, and another
+    /// [`ArtifactError`] if the file can't be read.
     pub fn of(corpus: &Path) -> ArtifactResult<Self> {
         let path = corpus.join(FILE);
         if !path.exists() {
             return Err(ArtifactError::Missing {
                 path: corpus.to_owned(),
                 what: "`report.json`",
-                remedy: "give a corpus folder, as `controlgen corpus build` writes it",
+                remedy: "give a folder written by `controlgen corpus build`",
             });
         }
         Self::load(&path)
     }
 
-    /// The report of a corpus folder whose windows are of a model's kind.
+    /// The report of a corpus folder, which must have windows of a model's kind.
     ///
     /// # Errors
-    /// As for [`CorpusReport::of`]; [`ArtifactError::Json`] if they are of another kind.
+    /// Same as [`CorpusReport::of`], and [`ArtifactError::Json`] if the windows are of another
+    /// kind.
     pub fn of_kind(corpus: &Path, kind: &Kind) -> ArtifactResult<Self> {
         let report = Self::of(corpus)?;
         if report.kind != kind.name {
@@ -248,7 +250,7 @@ impl CorpusReport {
             n_near_duplicates: 0,
             largest_group: None,
             labels_from: options.labels.clone(),
-            n_files_labelled: 0,
+            n_files_labeled: 0,
             n_files_listed: 0,
             first_file: String::new(),
             labels: BTreeMap::new(),
@@ -261,7 +263,7 @@ impl CorpusReport {
         self.n_train + self.n_heldout
     }
 
-    /// Why files were skipped, most frequent first.
+    /// Reasons why files were skipped, most frequent first.
     pub fn reasons_by_count(&self) -> Vec<(&str, usize)> {
         let mut reasons: Vec<_> =
             self.files_skipped.iter().map(|(reason, n)| (reason.as_str(), *n)).collect();
@@ -269,12 +271,12 @@ impl CorpusReport {
         reasons
     }
 
-    /// Why files were skipped, most frequent first, as `12 wrong_bar_length`.
+    /// Reasons why files were skipped, most frequent first, as `12 wrong_bar_length`.
     pub fn reasons(&self) -> Vec<String> {
         self.reasons_by_count().into_iter().map(|(reason, n)| format!("{n} {reason}")).collect()
     }
 
-    /// What may be wrong with the corpus, in words.
+    /// Warnings about the corpus, as text.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(LargestGroup { group, n_files }) = &self.largest_group
@@ -287,26 +289,26 @@ impl CorpusReport {
                  which by a table's column (`--group-column`), or give `--group file`"
             ));
         }
-        let remedy = "give more music, or another share (`--heldout`)";
+        let remedy = "give more music, or another fraction (`--heldout`)";
         if self.n_windows() > 0 && self.n_train == 0 {
             warnings.push(format!("all pieces are held out, none is left to learn from; {remedy}"));
         } else if self.n_windows() > 0 && self.heldout > 0.0 && self.n_heldout == 0 {
             let n_groups = self.n_groups;
             warnings.push(format!(
-                "none of {n_groups} pieces is held out, so that nothing can be scored; {remedy}"
+                "none of {n_groups} pieces is held out, so nothing can be scored; {remedy}"
             ));
         }
         warnings
     }
 
-    /// Counts what a file gave, but for its windows.
+    /// Counts the contents of a file, except for its windows.
     pub(super) fn count_file(&mut self, facts: &FileFacts) {
         if self.n_files == 0 {
             self.first_file.clone_from(&facts.file.name);
         }
         self.n_files += 1;
         self.n_files_listed += usize::from(facts.is_listed);
-        self.n_files_labelled += usize::from(facts.label.is_some());
+        self.n_files_labeled += usize::from(facts.label.is_some());
         match &facts.outcome {
             Outcome::Read(read) => {
                 for (reason, n) in &read.skipped {
@@ -337,8 +339,8 @@ impl CorpusReport {
         }
     }
 
-    /// Adds windows that were kept. Those that were not are repetitions, as which all windows have
-    /// been counted before.
+    /// Adds the kept windows. All windows have been counted as repetitions before; these are
+    /// subtracted.
     pub fn add_windows(&mut self, counts: &WindowCounts) {
         self.n_repeated = self.n_repeated.saturating_sub(counts.n_train + counts.n_heldout);
         self.n_train += counts.n_train;

@@ -1,8 +1,8 @@
 //! The MIDI files below some roots, in a fixed order and in chunks of a bounded size.
 //!
-//! Folders are walked in the order of their names and archives read in the order of their members;
-//! neither list is held in memory. Where a chunk ends depends on the files alone, so that a build
-//! that was interrupted finds the same chunks again.
+//! Folders are walked in the order of their names and archives are read in the order of their
+//! members, without keeping either list in memory. Chunk boundaries depend only on the files, so an
+//! interrupted build finds the same chunks again.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -17,9 +17,9 @@ use super::unused::{Unused, UnusedReason};
 use crate::path_text;
 use crate::progress::Progress;
 
-/// Maximum number of files in a chunk, …
+/// Maximum number of files in a chunk …
 pub(super) const FILES_PER_CHUNK: usize = 256;
-/// … and of their bytes: those of archives are in memory together.
+/// … and maximum size in bytes: the archive members of a chunk are in memory together.
 pub(super) const BYTES_PER_CHUNK: u64 = 1 << 23;
 
 /// The files to read.
@@ -28,17 +28,17 @@ pub(super) struct Sources {
     /// MIDI files outside archives.
     n_files: u64,
     n_archives: u64,
-    /// Bytes of both.
+    /// Total size of files and archives, in bytes.
     n_bytes: u64,
-    /// What else there is outside archives.
+    /// Other entries outside archives.
     pub(super) unused: Unused,
-    /// Of names, sizes and times of change: tells whether the files are still the same.
+    /// Hash of names, sizes and modification times, for detecting changes.
     pub(super) hash: [u8; 32],
 }
 
 struct Root {
     path: PathBuf,
-    /// What its files' names begin with, if there are several roots.
+    /// Prefix of the names of its files, if there are several roots.
     name: Option<String>,
 }
 
@@ -52,11 +52,11 @@ pub(super) struct SourceFile {
 pub(super) struct Chunk<T = SourceFile> {
     pub(super) index: u32,
     pub(super) files: Vec<T>,
-    /// What it counts for in [`Sources::total`].
+    /// Its contribution to [`Sources::total`].
     pub(super) weight: u64,
 }
 
-/// Takes files during a walk.
+/// Receives files during a walk.
 pub(super) trait SourceReader {
     /// The elements of chunks.
     type Item;
@@ -76,7 +76,7 @@ pub(super) trait SourceReader {
     fn damaged(&self, file: MidiFile, error: std::io::Error) -> Self::Item;
 }
 
-/// Takes where files on disk are, and the bytes of members.
+/// Records the locations of files on disk, and the bytes of archive members.
 pub(super) struct Contents {
     pub(super) max_bytes: u64,
 }
@@ -102,20 +102,20 @@ impl SourceReader for Contents {
     }
 }
 
-/// What came of handing out all chunks.
+/// Totals of [`Sources::hand_out`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
     pub(super) n_chunks: u32,
     pub(super) n_files: u64,
-    /// What else there is in folders and archives.
+    /// Other entries in folders and archives.
     pub(super) unused: Unused,
 }
 
-/// A file that a walk met.
+/// A file found by a walk.
 struct WalkedFile<'a> {
     root: &'a Root,
     path: &'a Path,
-    /// Below the root; empty if it is the root.
+    /// Path below the root; empty if it is the root.
     relative: String,
     kind: FileKind,
     n_bytes: u64,
@@ -123,11 +123,11 @@ struct WalkedFile<'a> {
 
 impl Sources {
     /// Walks the roots once, to count and to check. Links are not followed. A root inside another
-    /// is left out.
+    /// root is ignored.
     ///
     /// # Errors
-    /// [`CorpusError::Root`] where a root is not there. A folder further down that can't be read
-    /// is counted with what is not used.
+    /// Returns [`CorpusError::Root`] if a root does not exist. A folder below a root that can't be
+    /// read is counted as unused.
     pub(super) fn find(roots: &[PathBuf]) -> Result<Self, CorpusError> {
         let mut real = Vec::new();
         for root in roots {
@@ -159,17 +159,17 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Whether there is nothing that could be read.
+    /// Whether there are no readable files.
     pub(super) fn is_empty(&self) -> bool {
         self.n_files + self.n_archives == 0
     }
 
-    /// Whether all files are known: none is in an archive.
+    /// Whether all files are known, because none is in an archive.
     pub(super) fn are_listed(&self) -> bool {
         self.n_archives == 0
     }
 
-    /// How much there is to read, and its unit: how many files an archive has is not known before.
+    /// The amount to read, and its unit: the number of files in an archive is not known in advance.
     pub(super) fn total(&self) -> (u64, &'static str) {
         match self.n_archives {
             0 => (self.n_files, "files"),
@@ -177,10 +177,10 @@ impl Sources {
         }
     }
 
-    /// Hands every chunk to `send` but for those that `is_done`, until it answers `false`.
+    /// Passes every chunk to `send`, except for those that `is_done`, until it returns `false`.
     ///
     /// # Errors
-    /// [`CorpusError::Changed`] if the files are not those that [`Self::find`] met.
+    /// Returns [`CorpusError::Changed`] if the files differ from those that [`Self::find`] found.
     pub(super) fn hand_out<T: SourceReader>(
         &self,
         take: &T,
@@ -214,7 +214,7 @@ impl Sources {
             Ok(goes_on)
         })?;
         if !goes_on || !chunker.flush() {
-            // Whoever takes the chunks wants no more, or has failed and says why.
+            // The receiver wants no more chunks, or has failed and reports the error.
             return Ok(chunker.totals);
         }
         if hash != self.hash {
@@ -227,8 +227,8 @@ impl Sources {
     }
 }
 
-/// The prefix of the names of a root's files: the root's own name, with a number if that of an
-/// earlier root is the same.
+/// The prefix for names of a root's files: the root's name, with a number if an earlier root has
+/// the same name.
 fn root_name(root: &Path, names: &mut Vec<String>) -> Option<String> {
     let own = path_text::of_bytes(root.file_name()?.as_encoded_bytes());
     let numbered = (2..).map(|n| format!("{own} ({n})"));
@@ -237,8 +237,8 @@ fn root_name(root: &Path, names: &mut Vec<String>) -> Option<String> {
     Some(name)
 }
 
-/// Walks all roots; gives what is neither MIDI nor an archive of it, and the hash of what is. Ends
-/// where `each` answers `false`.
+/// Walks all roots until `each` returns `false`. Returns the entries that are neither MIDI nor
+/// archives, and the hash of those that are.
 fn walk(
     roots: &[Root],
     each: &mut dyn FnMut(WalkedFile<'_>) -> Result<bool, CorpusError>,
@@ -300,7 +300,7 @@ impl WalkedFile<'_> {
         path_text::of_bytes(self.path.file_name().unwrap_or_default().as_encoded_bytes())
     }
 
-    /// Its name, if it is a MIDI file or stands for an archive.
+    /// The file, if it is a MIDI file or represents an archive.
     fn file(&self) -> MidiFile {
         match self.relative.as_str() {
             "" => MidiFile::new(None, &self.own_name()),
@@ -317,25 +317,25 @@ impl WalkedFile<'_> {
     }
 }
 
-/// Gathers files to chunks.
+/// Collects files into chunks.
 struct Chunker<'a, T: SourceReader> {
     take: &'a T,
     counts_files: bool,
     is_done: &'a dyn Fn(u32) -> bool,
     progress: &'a dyn Progress,
     send: &'a mut dyn FnMut(Chunk<T::Item>) -> bool,
-    /// The chunk's files, if they are wanted.
+    /// The chunk's files, if they are needed.
     files: Vec<T::Item>,
     n_files: usize,
     n_bytes: u64,
-    /// Bytes on disk that are behind us, and those of the chunks before.
+    /// Bytes on disk read so far, including those of earlier chunks.
     position: u64,
     sent: u64,
     totals: Totals,
 }
 
 impl<T: SourceReader> Chunker<'_, T> {
-    /// Adds a file, which is only looked at if its chunk is wanted.
+    /// Adds a file, which is evaluated only if its chunk is needed.
     fn push(&mut self, n_bytes: u64, found: impl FnOnce() -> T::Item) -> bool {
         if !(self.is_done)(self.totals.n_chunks) {
             self.files.push(found());
@@ -347,8 +347,8 @@ impl<T: SourceReader> Chunker<'_, T> {
         !is_full || self.flush()
     }
 
-    /// Adds the members of an archive. One that is damaged counts as a file that can't be read,
-    /// after what could be.
+    /// Adds the members of an archive. A damaged archive counts as an unreadable file, after its
+    /// readable members.
     fn archive(&mut self, met: &WalkedFile<'_>, max_bytes: u64) -> bool {
         let (start, mut goes_on, take) = (self.position, true, self.take);
         let mut number = 0;
@@ -373,7 +373,7 @@ impl<T: SourceReader> Chunker<'_, T> {
         }
     }
 
-    /// Sends the chunk that has been gathered.
+    /// Sends the collected chunk.
     fn flush(&mut self) -> bool {
         if self.n_files == 0 {
             return true;

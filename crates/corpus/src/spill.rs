@@ -1,4 +1,4 @@
-//! Numbers that are brought together by their hash, on disk: memory holds one bucket of them.
+//! Groups numbers by hash on disk, with one bucket in memory at a time.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 
 use crate::artifact::{ArtifactResult, io};
 
-/// Records of a bucket: 2 MiB.
+/// Maximum number of records in a bucket: 2 MiB.
 const RECORDS_PER_BUCKET: u64 = 1 << 17;
-/// Files that are open together.
+/// Maximum number of open files.
 const MAX_BUCKETS: u64 = 512;
 const RECORD: usize = 16;
-/// Of each bucket's file, in memory.
+/// Size of the write buffer of each bucket's file, in bytes.
 const BUFFER: usize = 1 << 13;
 
-/// Pairs of a hash and a number in buckets by the hash's first bits.
+/// Pairs of a hash and a number, in buckets by the hash's leading bits.
 pub(super) struct Spill {
     buckets: Vec<(PathBuf, BufWriter<File>)>,
     shift: u32,
 }
 
 impl Spill {
-    /// For about `n_records`, in files of `folder`.
+    /// Creates buckets for about `n_records`, in files of `folder`.
     pub(super) fn new(folder: &Path, name: &str, n_records: u64) -> ArtifactResult<Self> {
         let n = n_records.div_ceil(RECORDS_PER_BUCKET).clamp(2, MAX_BUCKETS).next_power_of_two();
         let buckets = (0..n)
@@ -44,7 +44,7 @@ impl Spill {
         writer.write_all(&record).map_err(io("write", path))
     }
 
-    /// Hands the numbers of each hash to `each`, ascending; hashes come ascending too.
+    /// Passes the numbers of each hash to `each`, in ascending order; hashes are ascending, too.
     pub(super) fn for_each_run(
         self,
         mut each: impl FnMut(&[(u64, u64)]) -> ArtifactResult<()>,
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn numbers_of_a_hash_come_together() {
         let folder = tempfile::tempdir().unwrap();
-        // Room for 2^20 records: 8 buckets, so that the first three bits choose.
+        // Capacity of 2^20 records: 8 buckets, so the first three bits select one.
         let mut spill = Spill::new(folder.path(), "x", 1 << 20).unwrap();
         let top = 7 << 61;
         for (hash, number) in [(top, 3), (5, 2), (top, 1), (5, 9), (top + 1, 4), (u64::MAX, 0)] {

@@ -1,10 +1,11 @@
-//! Music written by rule, in styles that are known: for first runs and for tests.
+//! Music composed by rule, in known styles: for first runs and for tests.
 //!
-//! A piece is 16 bars of 4/4: a melody over a chord progression, with a bass and, in some styles,
-//! drums. The styles differ in scale, rhythm, register and contour, plainly enough to be told apart
-//! by ear or by counting; within a style, key, progression, motifs and turns are drawn for
-//! each piece, with motifs that return as tunes have them.
+//! A piece has 16 bars of 4/4: a melody over a chord progression, with a bass and, in some styles,
+//! drums. The styles differ in scale, rhythm, register and contour, clearly enough to be told apart
+//! by ear or by counting. Within a style, the key, progression, motifs and turns are drawn for each
+//! piece, and motifs return as in real tunes.
 
+pub mod dmelodies;
 mod judge;
 mod rules;
 
@@ -25,7 +26,7 @@ use rules::{STYLES, Style};
 
 pub use judge::{Verdict, judge};
 
-/// Bars of a piece.
+/// Number of bars of a piece.
 const N_BARS: usize = 16;
 
 /// The names of the styles.
@@ -36,21 +37,21 @@ pub fn style_names() -> Vec<&'static str> {
 /// Piece number `index` of a style.
 ///
 /// # Panics
-/// If there is no such style; see [`style_names`].
+/// If `style_idx` is out of range; see [`style_names`].
 pub fn piece(style_idx: usize, seed: u64, index: u64) -> NoteSequence {
     let style = &STYLES[style_idx];
     let mut rng = seed::stream(seed, style.name, index);
     Composer::new(style, &mut rng).piece(&mut rng)
 }
 
-/// Writes `n_pieces` of some styles, by their numbers among [`style_names`], as
+/// Writes `n_pieces` of each of some styles, given as indices into [`style_names`], to
 /// `FOLDER/STYLE/NUMBER.mid`.
 ///
 /// # Errors
-/// Where a file can't be written.
+/// Returns an error if a file can't be written.
 ///
 /// # Panics
-/// If there is no such style.
+/// If a style index is out of range.
 pub fn write_corpus(
     folder: &Path,
     styles: &[usize],
@@ -60,13 +61,13 @@ pub fn write_corpus(
     write_corpus_with(folder, styles, n_pieces, seed, Overwrite::default())
 }
 
-/// As [`write_corpus`], with what may be overwritten.
+/// Like [`write_corpus`], with a rule for overwriting existing files.
 ///
 /// # Errors
-/// As [`write_corpus`]; [`ArtifactError::NotOwn`].
+/// Same as [`write_corpus`], and [`ArtifactError::NotOwn`] if an existing file must be kept.
 ///
 /// # Panics
-/// As [`write_corpus`].
+/// Same as [`write_corpus`].
 pub fn write_corpus_with(
     folder: &Path,
     styles: &[usize],
@@ -124,7 +125,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// A phrase of four bars, its answer, and both again with new turns: `A B A' B'`.
+    /// A four-bar phrase, its answer, and both again with new turns: `A B A' B'`.
     fn piece(mut self, rng: &mut ChaCha8Rng) -> NoteSequence {
         let motifs: Vec<&[(usize, usize)]> =
             (0..3).map(|_| *self.style.rhythms.choose(rng).expect("each style has some")).collect();
@@ -135,7 +136,7 @@ impl<'a> Composer<'a> {
             let rhythm = motifs[form[bar % 4]];
             for (n, (step, length)) in rhythm.iter().enumerate() {
                 if n == 0 {
-                    // A bar begins on a tone of its chord, near where the last one ended.
+                    // A bar begins on a chord tone near the last note of the previous bar.
                     degree = self.chord_tone_near(root, degree);
                 } else {
                     degree += self.style.motion.choose(rng).expect("each style has some");
@@ -172,7 +173,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// The pitch of a scale degree; 0 is the tonic, negative degrees lie below it.
+    /// The pitch of a scale degree; 0 is the tonic, negative degrees are below it.
     fn pitch(&self, degree: i32) -> i32 {
         let n = i32::try_from(self.style.scale.len()).expect("a scale is short");
         let tone = usize::try_from(degree.rem_euclid(n)).expect("not negative");
@@ -214,7 +215,7 @@ mod tests {
             assert_ne!(piece(style, 1, 1).notes, piece_0.notes);
             assert_ne!(piece(style, 2, 0).notes, piece_0.notes);
             let windows = kind.windows(&piece_0).windows;
-            // Some windows repeat within a piece: bars come back.
+            // Some windows repeat within a piece, because bars return.
             assert!((4..=15).contains(&windows.len()), "{} windows", windows.len());
             assert!(windows.iter().all(|w| w.instruments == [0]));
         }
@@ -233,7 +234,7 @@ mod tests {
         };
         let [hymn, reel, blues, toccata, fanfare, lullaby, habanera, drift, _] =
             [0, 1, 2, 3, 4, 5, 6, 7, 8].map(figures);
-        // Notes a bar: about 3, 8, 4 and 14 by the rhythms above.
+        // Notes per bar: about 3, 8, 4 and 14 by the rhythms above.
         assert!(hymn.0 < 4.5 && blues.0 < 4.5 && (6.0..9.0).contains(&reel.0) && toccata.0 > 11.0);
         // Mean pitch: reels are the highest, blues the lowest.
         assert!(reel.1 > toccata.1 + 3.0 && hymn.1 > blues.1 + 5.0, "{reel:?} {hymn:?}");

@@ -1,7 +1,7 @@
 //! Parquet tables, in shards (`NAME-00000.parquet`, `NAME-00001.parquet`, …) or in one file.
 //!
-//! A row is a struct whose fields are the columns, by serde. Compressed with zstd, so
-//! that anything that reads Parquet reads them.
+//! A row is a struct whose fields are the columns, through serde. Tables are compressed with zstd,
+//! and any Parquet reader can read them.
 
 mod latents;
 mod reference;
@@ -26,21 +26,21 @@ pub use latents::{LatentRow, Latents, LatentsWriter, read_latents};
 pub use reference::{ReferenceRow, read_reference, write_reference};
 pub use windows::{CorpusHash, CorpusRows, Split, WindowRow, WindowsWriter, read_windows};
 
-/// Rows in a shard: some tens of megabytes in memory.
+/// Maximum number of rows in a shard: some tens of megabytes in memory.
 const ROWS_PER_SHARD: usize = 1 << 18;
-/// Rows of a row group, so that who reads a column holds a few megabytes of it, and that several
-/// may share a shard.
+/// Number of rows in a row group: reading a column takes a few megabytes, and several readers can
+/// share a shard.
 const ROWS_PER_GROUP: usize = 1 << 13;
-/// Rows written and read at once.
+/// Number of rows written and read at once.
 const ROWS_PER_BATCH: usize = 1 << 13;
 
 /// A row of a table in shards.
 pub trait TableRow: Serialize + DeserializeOwned {
     /// The prefix of the names of its shards.
     const NAME: &'static str;
-    /// Its name in messages.
+    /// Name for messages.
     const WHAT: &'static str;
-    /// The command that makes it.
+    /// The command that creates it.
     const REMEDY: &'static str;
 }
 
@@ -60,7 +60,7 @@ impl<R: TableRow> TableWriter<R> {
     /// Adds a row.
     ///
     /// # Errors
-    /// Where the shard can't be written.
+    /// Returns an error if the shard can't be written.
     pub fn push(&mut self, row: R) -> ArtifactResult<()> {
         self.rows.push(row);
         if self.rows.len() >= ROWS_PER_BATCH { self.flush() } else { Ok(()) }
@@ -75,29 +75,29 @@ impl<R: TableRow> TableWriter<R> {
         self.shards.write(&batch)
     }
 
-    /// Writes what is left.
+    /// Writes the remaining rows.
     ///
     /// # Errors
-    /// Where the shard can't be written.
+    /// Returns an error if the shard can't be written.
     pub fn finish(mut self) -> ArtifactResult<()> {
         self.flush()?;
         self.shards.finish()
     }
 }
 
-/// Rows as columns.
+/// Converts rows to columns.
 fn batch<R: Serialize>(schema: &SchemaRef, rows: &[R]) -> RecordBatch {
     serde_arrow::to_record_batch(schema.fields(), &rows).expect("rows as the schema says")
 }
 
-/// The schema of columns that are never null, but for those named in `nullable`.
+/// The schema of columns that are never null, except for those in `nullable`.
 fn schema(columns: &[(&str, DataType)], nullable: &[&str]) -> SchemaRef {
     let field =
         |(name, kind): &(&str, DataType)| Field::new(*name, kind.clone(), nullable.contains(name));
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-/// Lists of one length.
+/// Lists of a fixed length.
 fn list(item: DataType, length: usize) -> DataType {
     let length = i32::try_from(length).expect("a configuration allows at most 2^14");
     DataType::FixedSizeList(Arc::new(Field::new("item", item, false)), length)
@@ -108,7 +108,7 @@ fn any_list(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new("item", item, false)))
 }
 
-/// Writes record batches to shards of a bounded size.
+/// Writes record batches to shards of a limited size.
 struct ShardWriter {
     folder: PathBuf,
     name: &'static str,
@@ -146,7 +146,7 @@ impl ShardWriter {
         Ok((writer, path, 0))
     }
 
-    /// Closes the last shard. A table without rows is one shard without rows.
+    /// Closes the last shard. A table without rows has one empty shard.
     fn finish(mut self) -> ArtifactResult<()> {
         if self.n_shards == 0 {
             self.current = Some(self.open()?);
@@ -164,7 +164,7 @@ fn table(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> ArtifactE
     move |source| ArtifactError::Table { path, source }
 }
 
-/// Shards of a table, in order.
+/// The shards of a table, in order.
 fn shards<R: TableRow>(folder: &Path) -> ArtifactResult<Vec<PathBuf>> {
     let prefix = format!("{}-", R::NAME);
     let mut paths = Vec::new();
@@ -184,7 +184,7 @@ fn shards<R: TableRow>(folder: &Path) -> ArtifactResult<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Hands every row of a folder's table to `each`, with its shard, in order.
+/// Passes every row of a folder's table to `each`, with its shard, in order.
 fn read_rows<R: TableRow>(
     folder: &Path,
     mut each: impl FnMut(&Path, R) -> ArtifactResult<()>,
@@ -195,7 +195,7 @@ fn read_rows<R: TableRow>(
     Ok(())
 }
 
-/// Hands every row of one Parquet file to `each`, in order.
+/// Passes every row of one Parquet file to `each`, in order.
 fn read_file<R: DeserializeOwned>(
     path: &Path,
     mut each: impl FnMut(R) -> ArtifactResult<()>,
@@ -213,7 +213,7 @@ fn read_file<R: DeserializeOwned>(
     Ok(())
 }
 
-/// Writes one Parquet file whole or not at all.
+/// Writes one Parquet file completely or not at all.
 fn write_file<R: Serialize>(path: &Path, schema: &SchemaRef, rows: &[R]) -> ArtifactResult<()> {
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(schema), Some(properties()))

@@ -1,4 +1,4 @@
-//! Corpora of files that the tests write.
+//! Corpora of files written by the tests.
 
 mod archives;
 mod names;
@@ -27,7 +27,7 @@ fn write(path: &Path, bytes: &[u8]) {
     artifact::write_atomic(path, bytes).unwrap();
 }
 
-/// A made-up piece as a MIDI file, moved by some semitones.
+/// A generated piece as a MIDI file, transposed by some semitones.
 fn piece(style: usize, index: u64, semitones: i8) -> Vec<u8> {
     let mut moved = synthetic::piece(style, index, 0);
     for note in moved.notes.iter_mut().filter(|note| !note.is_drum) {
@@ -67,10 +67,10 @@ fn a_corpus_holds_each_window_once_with_its_source() {
         assert_eq!(row.seen, train.contains(&row.window_id));
     }
     assert!(report.n_train > 0 && report.n_heldout > 0);
-    // The files gave what stands in the table and what stood there before.
+    // The files gave the windows in the table and those that were repeated.
     let n_windows: usize = report.labels.values().map(|label| label.n_windows).sum();
     assert_eq!((n_windows, report.labels.len()), (rows.len(), 4));
-    assert_eq!(report.n_files_labelled, 24);
+    assert_eq!(report.n_files_labeled, 24);
     assert_eq!(report.histograms.density.values().sum::<u64>(), rows.len() as u64);
     assert_eq!(report.histograms.metre, BTreeMap::from([("4/4".to_owned(), 24)]));
     assert_eq!(report.histograms.tempo.values().sum::<u64>(), 24);
@@ -87,7 +87,7 @@ fn several_files_of_a_piece_stay_on_one_side() {
     assert_eq!(rule.of(&file("jigs107.2.mid")), group);
     assert_ne!(rule.of(&file("jigs108.mid")), group);
     assert_eq!(GroupRule::Folder.of(&file("a/b/x.mid")), "a/b");
-    // Over many groups the held-out share is what was asked for.
+    // Over many groups, the held-out fraction is as requested.
     let heldout = (0..2000).filter(|i| split_of(&i.to_string(), 0.1) == Split::Heldout).count();
     // Five standard deviations of a binomial with n = 2000, p = 0.1.
     assert!((133..=267).contains(&heldout), "{heldout}");
@@ -103,7 +103,7 @@ fn bad_files_are_counted_and_do_not_stop_the_rest() {
     write(&music.join("notes.txt"), b"x");
     let whole = std::fs::read(music.join("reel/reel-000.mid")).unwrap();
     write(&music.join("cut.mid"), &whole[..whole.len() / 2]);
-    // A megabyte of two-byte events, and a file of a kilobyte more than is allowed.
+    // A megabyte of two-byte events, and a file one kilobyte above the limit.
     let mut many = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\x0f\x42\x40".to_vec();
     many.extend([0, 0x90, 60, 1]);
     many.resize(1_000_022, 0);
@@ -134,7 +134,7 @@ fn no_files_no_windows_and_no_folder_are_told_apart_and_leave_nothing() {
     assert!(message(&missing).starts_with("can't search"));
     let empty = folder.path().join("empty");
     write(&empty.join("a.txt"), b"x");
-    assert!(message(&empty).contains("1 not_midi (such as a.txt); looked for are .mid"));
+    assert!(message(&empty).contains("1 not_midi (such as a.txt); supported are .mid"));
     assert!(message(&empty).contains(&empty.display().to_string()));
 
     let drums = folder.path().join("drums");
@@ -159,7 +159,7 @@ fn transpositions_count_as_one_window_if_asked() {
     };
     let exact = build("exact", SameWindow::Exact);
     let transposed = build("transposed", SameWindow::Transposed);
-    // The second piece is the first, a tone higher: nothing of it is new.
+    // The second piece is the first one, a whole tone higher: nothing in it is new.
     assert!(rows(&folder.path().join("exact")).iter().any(|row| row.file == "b.mid"));
     assert!(rows(&folder.path().join("transposed")).iter().all(|row| row.file == "a.mid"));
     assert!(transposed.n_windows() <= exact.n_windows() / 2);
@@ -213,7 +213,7 @@ fn a_cap_draws_windows_by_the_seed() {
     assert!(few.iter().all(|row| ids.contains(&row.window_id)));
 }
 
-/// The same bytes on one thread and on several, with chunks enough for both.
+/// The same bytes with one thread and with several, with enough chunks for both.
 #[test]
 fn threads_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -247,17 +247,17 @@ fn a_build_goes_on_from_the_parts_that_are_there() {
     let unbroken = files();
     std::fs::remove_dir_all(&out).unwrap();
 
-    let labeller = Labeller::new(&options.labels).unwrap();
+    let labeler = Labeler::new(&options.labels).unwrap();
     let sources = Sources::find(&options.roots).unwrap();
-    let plan = options.plan(&sources, &labeller);
+    let plan = options.plan(&sources, &labeler);
     let work = Work::open(&out, &plan).unwrap();
     let busy = build(&options, &out, &Silent).unwrap_err();
     assert!(matches!(busy, CorpusError::Busy { .. }), "{busy}");
-    let reader = FileReader { options: &options, labeller: &labeller };
+    let reader = FileReader { options: &options, labeler: &labeler };
     read_files(&reader, &sources, &work, &Silent).unwrap();
     let work_folder = folder.path().join(".unfinished-corpus");
     let part = |name: &str| work_folder.join("parts").join(name);
-    // The second of three parts is lost, the third one's facts are not there yet.
+    // The second of three parts is lost, and the third has no facts yet.
     std::fs::remove_file(part("000001.facts")).unwrap();
     std::fs::write(part("000001.windows"), b"half").unwrap();
     std::fs::remove_file(part("000002.facts")).unwrap();
@@ -267,7 +267,7 @@ fn a_build_goes_on_from_the_parts_that_are_there() {
     drop(work);
     let work = Work::open(&out, &plan).unwrap();
     read_files(&reader, &sources, &work, &Silent).unwrap();
-    // What was there was not made again.
+    // The existing part was not written again.
     assert_eq!(std::fs::metadata(part("000000.facts")).unwrap().modified().unwrap(), kept);
     drop(work);
     build(&options, &out, &Silent).unwrap();

@@ -1,39 +1,39 @@
-//! What lies among the MIDI files and is not used: counted by reason, with an example of each.
+//! Unused entries among the MIDI files: counted by reason, with an example of each.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-/// Why an entry of a folder or an archive is not read as a MIDI file.
+/// Reason why an entry of a folder or archive is not read as a MIDI file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UnusedReason {
-    /// A symbolic link; links are not followed, so that no file counts twice and no walk is
-    /// endless.
+    /// A symbolic link. Links are not followed, so no file counts twice and every walk ends.
     SymbolicLink,
-    /// A member of a tar archive that stands for another one.
+    /// A member of a tar archive that refers to another one.
     HardLink,
     /// A device, pipe or socket.
     SpecialFile,
-    /// A folder or file that may not be read, or that can't be.
+    /// A folder or file that can't be read, because of permissions or otherwise.
     Unreadable,
-    /// A path that is longer than the operating system takes.
+    /// A path longer than the operating system allows.
     PathTooLong,
     /// An archive within an archive.
     ArchiveInArchive,
-    /// An archive that can't be read here: `.7z`, `.rar`, `.tar.xz`, `.tar.bz2`, `.tar.zst` …
+    /// An archive format that is not supported: `.7z`, `.rar`, `.tar.xz`, `.tar.bz2`, `.tar.zst` …
     UnsupportedArchive,
-    /// A MIDI file that is compressed otherwise than by gzip: `.mid.bz2`, `.mid.xz`, `.mid.zst` …
+    /// A MIDI file compressed with another program than gzip: `.mid.bz2`, `.mid.xz`, `.mid.zst` …
     UnsupportedCompression,
-    /// A score that is no MIDI file, but can be made one: `.musicxml`, `.mxl`, `.abc`, `.krn` …
+    /// A score that is not a MIDI file, but can be converted to one: `.musicxml`, `.mxl`, `.abc`,
+    /// `.krn` …
     Score,
-    /// A file of any other ending.
+    /// A file with any other extension.
     NotMidi,
 }
 
-/// Archives that are known by name only.
+/// Extensions of archives that can't be read.
 const ARCHIVES: [&str; 16] = [
     ".7z",
     ".rar",
@@ -52,13 +52,13 @@ const ARCHIVES: [&str; 16] = [
     ".cab",
     ".sit",
 ];
-/// Endings after one of a MIDI file.
+/// Extensions that may follow that of a MIDI file.
 const COMPRESSIONS: [&str; 8] = [".bz2", ".xz", ".zst", ".lzma", ".lz", ".lz4", ".br", ".z"];
 const SCORES: [&str; 9] =
     [".musicxml", ".mxl", ".abc", ".krn", ".mei", ".mscz", ".mscx", ".capx", ".ly"];
 
 impl UnusedReason {
-    /// Why a file of this name is not read; its name is no MIDI file's, nor a readable archive's.
+    /// The reason for a file that, by its name, is neither MIDI nor a readable archive.
     pub(super) fn of_name(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -81,7 +81,7 @@ impl UnusedReason {
         }
     }
 
-    /// The reason's stable name in `snake_case`, as in JSON.
+    /// The stable name of the reason in `snake_case`, as in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SymbolicLink => "symbolic_link",
@@ -98,10 +98,10 @@ impl UnusedReason {
     }
 }
 
-/// Entries that are not used for one reason.
+/// Entries that are not used for the same reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnusedCount {
-    /// How many there are. A folder that can't be read counts once, whatever is in it.
+    /// Number of entries. A folder that can't be read counts once, whatever it contains.
     pub n: u64,
     /// The first of them.
     pub example: String,
@@ -111,7 +111,7 @@ pub struct UnusedCount {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Unused {
-    /// By reason.
+    /// Counts by reason.
     pub by_reason: BTreeMap<UnusedReason, UnusedCount>,
 }
 
@@ -124,7 +124,7 @@ impl Unused {
         of_reason.n += 1;
     }
 
-    /// Adds those that were found later.
+    /// Adds the entries found later.
     pub(super) fn add(&mut self, later: Self) {
         for (reason, UnusedCount { n, example }) in later.by_reason {
             let of_reason = self.by_reason.entry(reason).or_insert(UnusedCount { n: 0, example });
@@ -132,7 +132,7 @@ impl Unused {
         }
     }
 
-    /// How many there are.
+    /// Total number of entries.
     pub fn n(&self) -> u64 {
         self.by_reason.values().map(|of_reason| of_reason.n).sum()
     }

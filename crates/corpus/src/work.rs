@@ -1,5 +1,5 @@
-//! The folder in which a corpus is built: next to the corpus, and left there by a build that was
-//! interrupted off, so that the next one goes on.
+//! The folder in which a corpus is built: next to the corpus. An interrupted build leaves it
+//! behind, and the next build continues from it.
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -11,10 +11,10 @@ use super::CorpusError;
 use super::parts;
 use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, UNFINISHED, create_folder, io};
 
-/// The plan of a build; its parts are useless for another plan.
+/// The plan of a build; its parts can't be used with another plan.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Plan {
-    /// Of options, files and program.
+    /// Hash of options, files and program version.
     hash: String,
 }
 
@@ -23,28 +23,28 @@ impl JsonFormat for Plan {
     const VERSION: u32 = 1;
 }
 
-/// A work folder that no other process uses.
+/// A work folder, locked against other processes.
 pub(super) struct Work {
     out: PathBuf,
     folder: PathBuf,
-    /// Held until the end.
+    /// Locked until dropped.
     _lock: File,
 }
 
 impl Work {
-    /// Opens the work folder of a corpus to be written to `out`, with the parts of an earlier build
-    /// if it had the same `plan`.
+    /// Opens the work folder for a corpus to be written to `out`, with the parts of an earlier
+    /// build if it had the same `plan`.
     ///
     /// # Errors
-    /// [`ArtifactError::Exists`] if the corpus is there, [`CorpusError::Busy`] if another process
-    /// builds it.
+    /// Returns [`ArtifactError::Exists`] if the corpus already exists, and [`CorpusError::Busy`] if
+    /// another process is building it.
     pub(super) fn open(out: &Path, plan: &[u8]) -> Result<Self, CorpusError> {
         let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut name = OsString::from(UNFINISHED);
         name.push(out.file_name().unwrap_or_default());
         let folder = parent.join(name);
         if out.exists() {
-            // A build that was killed after its corpus had its name.
+            // Left by a build that was killed after renaming its corpus.
             let _ = std::fs::remove_dir_all(&folder);
             return Err(ArtifactError::Exists { path: out.to_owned() }.into());
         }
@@ -55,7 +55,7 @@ impl Work {
             Err(TryLockError::WouldBlock) => {
                 return Err(CorpusError::Busy { out: out.to_owned() });
             }
-            // Some network file systems know no locks.
+            // Some network file systems don't support locks.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let work = Self { out: out.to_owned(), folder, _lock: lock };
@@ -87,7 +87,7 @@ impl Work {
         self.folder.join("scratch")
     }
 
-    /// The corpus to be.
+    /// The folder of the unfinished corpus.
     pub(super) fn corpus(&self) -> PathBuf {
         self.folder.join("corpus")
     }
@@ -106,16 +106,16 @@ impl Work {
         Ok(())
     }
 
-    /// Gives the corpus its name and removes the rest.
+    /// Renames the corpus to its final name and removes the rest.
     pub(super) fn publish(self) -> ArtifactResult<()> {
         std::fs::rename(self.corpus(), &self.out).map_err(io("write", &self.out))?;
         self.discard();
         Ok(())
     }
 
-    /// Removes the work folder: there is nothing to go on from.
+    /// Removes the work folder, because there is nothing to continue from.
     pub(super) fn discard(self) {
-        // What can't be removed is in nobody's way.
+        // A remaining folder does no harm.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

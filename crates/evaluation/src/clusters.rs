@@ -3,14 +3,14 @@
 use gmm::cluster::Contingency;
 use serde::{Deserialize, Serialize};
 
-/// How far clusters and labels agree. In all four, 1 is the best.
+/// Agreement of clusters and labels. For all measures, 1 is best.
 ///
-/// With counts `n_ck` of things of class c in cluster k, `H` entropies and `I` mutual information
-/// in nats:
+/// With counts `n_ck` of items of class c in cluster k, entropies `H` and mutual information `I` in
+/// nats:
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
-    /// Normalized mutual information, `2 I(C; K) / (H(C) + H(K))`. Above 0 by chance, the more so
-    /// the fewer things there are for each pair of class and cluster; see [`Agreement::ami`].
+    /// Normalized mutual information, `2 I(C; K) / (H(C) + H(K))`. Above 0 by chance, especially
+    /// with few items for each pair of class and cluster; see [`Agreement::ami`].
     pub nmi: f64,
     /// Mutual information adjusted for chance (Vinh, Epps and Bailey 2010), `(I - E) / ((H(C) +
     /// H(K)) / 2 - E)`, with `E` the expectation of `I` over random clusters of the same sizes: 0
@@ -21,17 +21,17 @@ pub struct Agreement {
     /// V-measure (Rosenberg and Hirschberg 2007): the harmonic mean of homogeneity
     /// `1 - H(C | K) / H(C)` and completeness `1 - H(K | C) / H(K)`, which equals the NMI.
     pub v_measure: f64,
-    /// `1 - H(C | K) / H(C)`: each cluster holds one class.
+    /// `1 - H(C | K) / H(C)`: 1 if each cluster has items of only one class.
     pub homogeneity: f64,
-    /// `1 - H(K | C) / H(K)`: each class lies in one cluster.
+    /// `1 - H(K | C) / H(K)`: 1 if all items of each class are in one cluster.
     pub completeness: f64,
-    /// `Σ_k max_c n_ck / n`: right answers if each cluster answers its most frequent class. Grows
+    /// `Σ_k max_c n_ck / n`: accuracy if each cluster predicts its most frequent class. Increases
     /// with the number of clusters.
     pub purity: f64,
 }
 
-/// Compares clusters with labels, both as numbers from 0. None for no things, or lists of two
-/// lengths.
+/// Compares clusters with labels, both as numbers from 0. `None` without items, or for lists of
+/// different lengths.
 pub fn agreement(labels: &[usize], clusters: &[usize]) -> Option<Agreement> {
     if labels.is_empty() || labels.len() != clusters.len() {
         return None;
@@ -39,7 +39,7 @@ pub fn agreement(labels: &[usize], clusters: &[usize]) -> Option<Agreement> {
     let table = Contingency::new(labels, clusters);
     let (h_labels, h_clusters) = table.entropies();
     let mutual = table.mutual_information();
-    // A single class is always whole.
+    // A single class is always complete.
     let part = |h: f64| if h > 0.0 { (mutual / h).min(1.0) } else { 1.0 };
     let (homogeneity, completeness) = (part(h_labels), part(h_clusters));
     let v_measure = if homogeneity + completeness > 0.0 {
@@ -87,7 +87,7 @@ mod tests {
             (found.homogeneity, 0.658_760_328_571_390_2),
             (found.completeness, 0.562_744_888_197_985_1),
             (found.v_measure, 0.606_978_999_945_060_4),
-            // By hand: clusters 0 to 3 hold at most 3, 3, 3 and 1 of one class.
+            // Hand-computed: clusters 0 to 3 have at most 3, 3, 3 and 1 items of one class.
             (found.purity, 10.0 / 12.0),
         ];
         for (found, expected) in expected {
@@ -105,14 +105,14 @@ mod tests {
         assert!((one.purity - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!(agreement(&y, &[0]), None);
         assert!((same.ami - 1.0).abs() < 1e-12 && one.ami.abs() < 1e-12);
-        // Each thing by itself tells nothing either; pairs that cross are worse than chance
-        // (scikit-learn: -0.5).
+        // Separate clusters for all items carry no information, either; crossing pairs are worse
+        // than chance (scikit-learn: -0.5).
         assert!(agreement(&y, &[0, 1, 2, 3, 4, 5]).unwrap().ami.abs() < 1e-12);
         assert!((agreement(&[0, 1, 0, 1], &[0, 0, 1, 1]).unwrap().ami + 0.5).abs() < 1e-12);
         assert!((agreement(&[0; 3], &[0; 3]).unwrap().ami - 1.0).abs() < 1e-12);
     }
 
-    /// Clusters drawn at random agree with labels by chance alone: AMI says so, NMI does not.
+    /// Random clusters agree with labels only by chance: AMI shows it, NMI does not.
     #[test]
     fn by_chance_ami_is_0_and_nmi_is_not() {
         let mut rng = seed::stream(2, "chance", 0);

@@ -1,4 +1,4 @@
-//! The data of an evaluation: windows of both sides of the split, with their latents.
+//! The data of an evaluation: windows from both sides of the split, with their latents.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,11 +16,11 @@ use corpus::table::{CorpusHash, Split, WindowRow, read_latents, read_windows};
 /// Windows with their posteriors.
 #[derive(Clone, Debug, Default)]
 pub struct Partition {
-    /// The windows, in the corpus's order.
+    /// The windows, in corpus order.
     pub rows: Vec<WindowRow>,
     /// Posterior means, `[n, Z]`.
     pub mu: Vec<f32>,
-    /// Posterior deviations, `[n, Z]`.
+    /// Posterior standard deviations, `[n, Z]`.
     pub sigma: Vec<f32>,
 }
 
@@ -35,7 +35,7 @@ impl Partition {
         space.project_all(&self.mu)
     }
 
-    /// Active dimensions of the means of some windows, by their places in [`Partition::rows`].
+    /// Active dimensions of the means of some windows, by their indices in [`Partition::rows`].
     pub fn points_at(
         &self,
         space: &LatentSpace,
@@ -45,7 +45,7 @@ impl Partition {
         space.project_rows(places.into_iter().map(|i| &self.mu[i * z_size..][..z_size]))
     }
 
-    /// Sums a value of each window by its file, which is what intervals are over.
+    /// Sums a value per window over each file, the unit of confidence intervals.
     pub fn by_file(&self, values: impl IntoIterator<Item = f64>) -> Vec<Tally> {
         let mut files = BTreeMap::<&str, Tally>::new();
         for (row, value) in self.rows.iter().zip(values) {
@@ -54,7 +54,7 @@ impl Partition {
         files.into_values().collect()
     }
 
-    /// Windows of each label, by their places in [`Partition::rows`].
+    /// Windows of each label, by their indices in [`Partition::rows`].
     pub fn by_label(&self) -> BTreeMap<&str, Vec<usize>> {
         let mut labels = BTreeMap::<&str, Vec<usize>>::new();
         for (at, row) in self.rows.iter().enumerate() {
@@ -66,23 +66,23 @@ impl Partition {
     }
 }
 
-/// Everything that figures are computed from.
+/// The data from which all figures are computed.
 pub struct EvalData {
-    /// Training windows, spread evenly over the corpus.
+    /// Training windows, evenly spaced over the corpus.
     pub train: Partition,
-    /// Held-out windows that are not in train, spread evenly.
+    /// Held-out windows that do not occur in the training split, evenly spaced.
     pub heldout: Partition,
     /// Hash of the whole corpus's windows and split.
     pub corpus_hash: String,
 }
 
 impl EvalData {
-    /// Reads up to `n_train` and `n_heldout` windows of a corpus and takes their latents from a
-    /// latents folder, or encodes them.
+    /// Reads up to `n_train` and `n_heldout` windows of a corpus with their latents from a latents
+    /// folder, or encodes them.
     ///
     /// # Errors
-    /// Where something can't be read, is of another kind than the model, or no held-out window is
-    /// left.
+    /// Returns an error if a file can't be read or is of another kind than the model, or if no
+    /// held-out window is left.
     pub fn read(
         model: &Model,
         corpus: &Path,
@@ -127,7 +127,7 @@ impl EvalData {
         Ok(Self { train, heldout, corpus_hash: hash.finish() })
     }
 
-    /// Pieces among the held-out windows.
+    /// Number of pieces among the held-out windows.
     pub fn n_files(&self) -> usize {
         let files: std::collections::BTreeSet<&str> =
             self.heldout.rows.iter().map(|row| row.group.as_str()).collect();
@@ -156,7 +156,7 @@ fn encode_side(
     Ok(())
 }
 
-/// Takes posteriors from a latents folder.
+/// Looks up posteriors in a latents folder.
 fn look_up(
     model: &Model,
     corpus: &Path,

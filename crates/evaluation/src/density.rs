@@ -1,21 +1,22 @@
-//! Kernel densities on a line, and how far two of them overlap.
+//! Kernel densities in one dimension, and their overlap.
 
 use super::statistics::{standard_deviation, whole};
 
-/// Points at which densities are compared, as in mgeval's `kl_dist`.
+/// Number of points at which densities are compared, as in mgeval's `kl_dist`.
 const GRID: usize = 1000;
-/// Values are first put on a grid this many times finer, split between its two nearest points.
+/// Values are first binned on a grid that is finer by this factor, split between its two nearest
+/// points.
 const FINER: usize = 4;
 const BINS: usize = FINER * (GRID - 1) + 1;
-/// A kernel is 0 beyond this many deviations (there it is below 1e-8 of its height).
+/// A kernel is truncated at this many standard deviations (where it is below 1e-8 of its height).
 const REACH: f64 = 6.0;
 
-/// A Gaussian kernel density with Scott's bandwidth, `n^(-1/5)` deviations, as
+/// A Gaussian kernel density with Scott's bandwidth, `n^(-1/5)` standard deviations, as in
 /// `scipy.stats.gaussian_kde`'s default in one dimension.
 struct Density {
     /// Width of a bin.
     width: f64,
-    /// Share of the values at each bin.
+    /// Fraction of the values in each bin.
     mass: Vec<f64>,
     bandwidth: f64,
 }
@@ -33,8 +34,8 @@ impl Density {
         }
         let scott = (values.len() as f64).powf(-0.2);
         let deviation = standard_deviation(values).unwrap_or(0.0);
-        // Values that are all the same have no width of their own; they get a thousandth of the
-        // range.
+        // If all values are equal, the standard deviation is 0; a thousandth of the range is used
+        // instead.
         let bandwidth = (scott * deviation).max((high - low) * 1e-3).max(f64::MIN_POSITIVE);
         Self { width, mass, bandwidth }
     }
@@ -58,20 +59,20 @@ impl Density {
     }
 }
 
-/// How two samples' densities compare.
+/// Comparison of the densities of two samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Overlap {
-    /// `∫ min(f, g)` from the least to the greatest value: 1 for one and the same, 0 for nothing in
-    /// common (mgeval's `overlap_area`).
+    /// `∫ min(f, g)` from the smallest to the largest value: 1 if they are equal, 0 if they have
+    /// nothing in common (mgeval's `overlap_area`).
     pub area: f64,
     /// `Σ f log(f / g)` in nats at 1,000 points, both normalized there. Unlike mgeval's `kl_dist`,
-    /// which takes f and g on grids of their own, both stand on one grid.
+    /// which uses separate grids for f and g, both are on the same grid.
     pub kl: f64,
 }
 
 /// Compares the kernel densities of two samples (Yang and Lerch 2020, "On the evaluation of
-/// generative models in music"). `None` if one is empty; samples that are all one and the same
-/// value overlap wholly.
+/// generative models in music"). `None` if one is empty; samples in which all values are the same
+/// single value overlap completely.
 pub fn overlap(a: &[f64], b: &[f64]) -> Option<Overlap> {
     if a.is_empty() || b.is_empty() {
         return None;
@@ -92,7 +93,7 @@ pub fn overlap(a: &[f64], b: &[f64]) -> Option<Overlap> {
     // The trapezoid rule.
     let area = step * (least.iter().sum::<f64>() - f64::midpoint(least[0], least[GRID - 1]));
     let (sum_f, sum_g) = (f.iter().sum::<f64>(), g.iter().sum::<f64>());
-    // What g never has would cost infinitely much; it costs as if g had a 1e-12th there.
+    // Where g is 0, the cost would be infinite; instead, g counts as 1e-12 there.
     let kl = f.iter().zip(&g).map(|(f, g)| (f / sum_f, (g / sum_g).max(1e-12)));
     let kl = kl.filter(|(f, _)| *f > 0.0).map(|(f, g)| f * (f / g).ln()).sum();
     Some(Overlap { area: area.clamp(0.0, 1.0), kl })
@@ -117,8 +118,9 @@ mod tests {
     fn the_ends_are_one_and_nothing() {
         let a: Vec<f64> = (0..50).map(|i| f64::from(i) / 10.0).collect();
         let far: Vec<f64> = a.iter().map(|v| v + 100.0).collect();
-        // Kernels reach beyond the values, where nothing is integrated. Of an even density 1/4.9
-        // with the bandwidth h = 50^(-1/5) · 1.46 = 0.67, each end loses h φ(0) / 4.9 = 0.054.
+        // Kernels extend beyond the values, outside the range of integration. For a uniform density
+        // 1/4.9 with the bandwidth h = 50^(-1/5) · 1.46 = 0.67, each end loses h φ(0) / 4.9 =
+        // 0.054.
         let same = overlap(&a, &a).unwrap();
         assert!((same.area - 0.89).abs() < 0.01 && same.kl.abs() < 1e-12, "{same:?}");
         assert!(overlap(&a, &far).unwrap().area < 1e-6);

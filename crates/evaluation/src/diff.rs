@@ -1,10 +1,10 @@
-//! Compares two reports: what changed, and by more than chance?
+//! Comparison of two reports: changes, and whether they exceed chance.
 
 use serde::{Deserialize, Serialize};
 
 use super::report::{Better, EvalReport, Figure};
 
-/// How a figure changed.
+/// Change of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
@@ -12,11 +12,11 @@ pub enum Change {
     Better,
     /// Worse, beyond both intervals.
     Worse,
-    /// Different, beyond both intervals, where neither way is better.
+    /// Different by more than both intervals, for figures without a better direction.
     Different,
-    /// Not told apart from chance: the intervals meet; or the same.
+    /// Not significant: the intervals overlap; or equal.
     Same,
-    /// Different, but without intervals nobody can say whether by chance.
+    /// Different, but without intervals, so that the significance is unknown.
     Unknown,
     /// Only the first report has it.
     Gone,
@@ -29,20 +29,20 @@ pub enum Change {
 pub struct Difference {
     /// Its key.
     pub key: String,
-    /// Its name for people.
+    /// Its name for display.
     pub title: String,
     /// In the first report.
     pub before: Option<f64>,
     /// In the second report.
     pub after: Option<f64>,
-    /// How it changed.
+    /// The change.
     pub change: Change,
 }
 
-/// Compares two reports figure by figure: those of the first, then what only the second has.
-/// Figures from a clock are left out.
+/// Compares two reports figure by figure: those of the first, followed by those only in the second.
+/// Timed figures are left out.
 ///
-/// Intervals that don't meet are a cautious test: at 95 % each, two that do meet may still differ.
+/// Disjoint intervals are a conservative test: at 95 % each, overlapping ones may still differ.
 pub fn diff(before: &EvalReport, after: &EvalReport) -> Vec<Difference> {
     let difference = |key: &str, a: Option<&Figure>, b: Option<&Figure>| Difference {
         key: key.to_owned(),

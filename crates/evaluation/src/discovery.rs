@@ -221,7 +221,7 @@ pub(super) fn labels(
 
 /// The number of the discovered style that each component is of: the first, where several have it;
 /// components of none come after all styles.
-fn styles_of_components(styles: &Styles) -> Vec<usize> {
+pub(super) fn styles_of_components(styles: &Styles) -> Vec<usize> {
     let discovered: Vec<&Style> = styles.all().iter().filter(|style| !style.is_added()).collect();
     let mut n_styles = discovered.len();
     (0..styles.mixture().n_components())

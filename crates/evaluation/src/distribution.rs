@@ -1,4 +1,4 @@
-//! Compares sets of music: do they vary in the same way?
+//! Comparison of sets of music by their variation.
 
 use note_seq::window::WindowForm;
 use rayon::prelude::*;
@@ -8,19 +8,19 @@ use super::density::overlap;
 use super::music::{MGEVAL_NAMES, mgeval};
 use super::statistics::mean;
 
-/// One feature of two sets.
+/// Comparison of a feature in two sets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureOverlap {
-    /// Which, see [`MGEVAL_NAMES`].
+    /// The feature, see [`MGEVAL_NAMES`].
     pub feature: String,
-    /// Overlapping area of the densities of distances within the real set and from it to the other:
-    /// 1 if the other set varies around the real one as it does in itself.
+    /// Overlapping area of the densities of distances within the real set and between the real and
+    /// the other set: 1 if the other set varies around the real one as much as the real one itself.
     pub area: f64,
     /// The divergence of the same two densities, in nats.
     pub kl: f64,
 }
 
-/// The features of a set, ready to be compared.
+/// The features of a set, prepared for comparison.
 #[derive(Clone, Debug)]
 pub struct FeatureSet {
     rows: Vec<[Vec<f64>; 9]>,
@@ -33,19 +33,19 @@ impl FeatureSet {
         Self { rows: windows.into_iter().map(features).collect() }
     }
 
-    /// How many windows it is of.
+    /// Number of windows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether it is of no window.
+    /// Whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Compares another set with this, the real one, as Yang and Lerch (2020) do: for each feature
-    /// the Euclidean distances within the real set (each window to all others) and from the real
-    /// set to the other become two kernel densities. Empty where a set has fewer than two windows.
+    /// Compares another set with this, the real one, like Yang and Lerch (2020): for each feature,
+    /// the Euclidean distances within the real set (from each window to all others) and from the
+    /// real set to the other give two kernel densities. Empty if a set has fewer than two windows.
     pub fn compare(&self, other: &Self) -> Vec<FeatureOverlap> {
         let compare = |feature: usize| {
             let real: Vec<&[f64]> = self.rows.iter().map(|row| row[feature].as_slice()).collect();
@@ -64,7 +64,7 @@ impl FeatureSet {
     }
 }
 
-/// The mean area over the features; none without any.
+/// The mean area over the features; `None` without features.
 pub fn mean_area(features: &[FeatureOverlap]) -> Option<f64> {
     mean(&features.iter().map(|feature| feature.area).collect::<Vec<_>>())
 }

@@ -3,18 +3,19 @@
 use gmm::points::{Matrix, covariance, mean};
 use gmm::{Gaussian, ModelError};
 
-/// Added to the covariances' diagonals, as a share of their mean diagonal: features that don't
-/// vary, or fewer points than features, would leave no factor.
+/// Added to the covariances' diagonals, as a fraction of their mean diagonal: with constant
+/// features, or with fewer points than features, they would otherwise be singular.
 const RIDGE: f64 = 1e-6;
 
 /// `|μ₁ - μ₂|² + tr (Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½)` of the Gaussians fitted to two sets of rows `[n, d]`
-/// (Dowson and Landau 1982), covariances by `n - 1`.
+/// (Dowson and Landau 1982), with covariances by `n - 1`.
 ///
 /// This is the formula of the Fréchet Inception and Fréchet Music Distances. Its value depends on
-/// the space of the rows, so it is always named by that: never compare two spaces.
+/// the space of the rows, so it is always named after this space: values from different spaces are
+/// not comparable.
 ///
 /// # Errors
-/// [`ModelError`] where a set has fewer than two rows, or values that are not finite.
+/// Returns a [`ModelError`] if a set has fewer than two rows, or values that are not finite.
 pub fn frechet_distance(a: &[f64], b: &[f64], d: usize) -> Result<f64, ModelError> {
     if d == 0 {
         return Err(ModelError::Length { what: "features", found: 0, expected: 1 });
@@ -24,22 +25,37 @@ pub fn frechet_distance(a: &[f64], b: &[f64], d: usize) -> Result<f64, ModelErro
     Ok(distance * distance)
 }
 
-/// Rows brought to the units of a first set: each column minus its mean there, by its deviation
-/// there. Features in units of their own would otherwise count by their unit.
-pub fn in_units_of(real: &[f64], rows: &[f64], d: usize) -> Vec<f64> {
-    let n = (real.len() / d).max(1) as f64;
-    let mean = Matrix::new(real, d).and_then(mean).unwrap_or_else(|_| vec![0.0; d]);
-    let scale: Vec<f64> = (0..d)
-        .map(|j| {
-            let squares: f64 = real[j..].iter().step_by(d).map(|v| (v - mean[j]).powi(2)).sum();
-            let deviation = (squares / n).sqrt();
-            if deviation > 1e-9 { deviation } else { 1.0 }
-        })
-        .collect();
-    let scaled = |row: &[f64]| -> Vec<f64> {
-        row.iter().zip(&mean).zip(&scale).map(|((v, m), s)| (v - m) / s).collect()
-    };
-    rows.chunks_exact(d).flat_map(scaled).collect()
+/// The units of some rows: the mean and the deviation of each column. Features in units of their
+/// own would otherwise count by their unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Units {
+    mean: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+impl Units {
+    /// Those of rows `[n, d]`; a column that never varies has the deviation 1.
+    pub fn of(rows: &[f64], d: usize) -> Self {
+        let n = (rows.len() / d).max(1) as f64;
+        let mean = Matrix::new(rows, d).and_then(mean).unwrap_or_else(|_| vec![0.0; d]);
+        let scale = (0..d)
+            .map(|j| {
+                let column = rows.iter().skip(j).step_by(d);
+                let squares: f64 = column.map(|v| (v - mean[j]).powi(2)).sum();
+                let deviation = (squares / n).sqrt();
+                if deviation > 1e-9 { deviation } else { 1.0 }
+            })
+            .collect();
+        Self { mean, scale }
+    }
+
+    /// Other rows `[n, d]` in these units: each column minus the mean, by the deviation.
+    pub fn scaled(&self, rows: &[f64]) -> Vec<f64> {
+        let scaled = |row: &[f64]| -> Vec<f64> {
+            row.iter().zip(&self.mean).zip(&self.scale).map(|((v, m), s)| (v - m) / s).collect()
+        };
+        rows.chunks_exact(self.mean.len().max(1)).flat_map(scaled).collect()
+    }
 }
 
 /// Mean variance over the columns; 0 without rows.
@@ -88,7 +104,7 @@ mod tests {
 
     #[test]
     fn units_are_those_of_the_first_set() {
-        let real = [1.0, 10.0, 3.0, 10.0];
-        assert_eq!(in_units_of(&real, &[2.0, 10.0, 4.0, 12.0], 2), [0.0, 0.0, 2.0, 2.0]);
+        let units = Units::of(&[1.0, 10.0, 3.0, 10.0], 2);
+        assert_eq!(units.scaled(&[2.0, 10.0, 4.0, 12.0]), [0.0, 0.0, 2.0, 2.0]);
     }
 }

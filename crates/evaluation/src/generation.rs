@@ -1,10 +1,12 @@
-//! New music compared with held-out real music: do their distributions agree?
+//! New music compared with held-out real music by their distributions.
 
 mod texture;
 
 use controlgen::encode::encode_windows;
-use controlgen::generate::GenerateError;
+use controlgen::generate::{Decoding, GenerateError, PieceFilter, PieceRequest, Target, pieces};
 use controlgen::model::Model;
+use controlgen::piece::{Composition, DEFAULT_CANDIDATES, FormRequest};
+use controlgen::style::Styles;
 use corpus::table::WindowRow;
 use gmm::{Covariances, GaussianMixture};
 use note_seq::window::WindowForm;
@@ -12,20 +14,20 @@ use note_seq::window::WindowForm;
 use super::EvalError;
 use super::data::EvalData;
 use super::distribution::{FeatureOverlap, FeatureSet, mean_area};
-use super::frechet::{frechet_distance, in_units_of};
+use super::frechet::{Units, frechet_distance};
 use super::music::{MGEVAL_NAMES, Muspy, description};
 use super::report::{Better, Figure, Rolls, Section};
 use super::samples::Source;
 use super::statistics::mean;
 
-/// Windows of each set: distances are of every two.
+/// Maximum number of windows per set: distances are between all pairs.
 const MAX_WINDOWS: usize = 800;
-/// Windows shown of each way.
+/// Number of windows shown per set.
 const SHOWN: usize = 4;
 
 const NOTE: &str = "The held-out files are dealt into two halves. The first half is what everything is \
 compared with: the second half (real music, the ceiling), and as many windows drawn from the mixture, from \
-the prior N(0, I), and from within one deviation of the mean latent. Overlapping area: mgeval's features \
+its styles by their shares, each chosen among eight draws as `generate` does, from the prior N(0, I), and from within one deviation of the mean latent. Overlapping area: mgeval's features \
 (Yang and Lerch 2020), densities of the distances within the first half and from it to the other set; \
 divergence of the same densities in nats. Fréchet distances are named by their space, `fd_latent` (means of \
 the model's own encoder on the active dimensions) and `fd_feat` (our hand-made description, in deviations of \
@@ -40,7 +42,7 @@ struct Compared {
     fd_feat: Option<f64>,
 }
 
-/// The real windows that others are compared with.
+/// The real windows for comparison.
 struct Real {
     form: WindowForm,
     features: FeatureSet,
@@ -64,13 +66,18 @@ impl Real {
             windows.iter().flat_map(|w| description(&self.form, w)).collect();
         let d = self.descriptions.len() / self.n.max(1);
         let n_active = model.latent_space().n_active();
-        let scaled = |rows: &[f64]| in_units_of(&self.descriptions, rows, d);
+        let units = Units::of(&self.descriptions, d);
         Compared {
             name,
             features: self.features.compare(&set),
             fd_latent: frechet_distance(&self.latents, &active_latents(model, &windows), n_active)
                 .ok(),
-            fd_feat: frechet_distance(&scaled(&self.descriptions), &scaled(&descriptions), d).ok(),
+            fd_feat: frechet_distance(
+                &units.scaled(&self.descriptions),
+                &units.scaled(&descriptions),
+                d,
+            )
+            .ok(),
             windows,
         }
     }
@@ -93,18 +100,19 @@ fn halves(rows: &[WindowRow]) -> [Vec<Vec<u16>>; 2] {
     })
 }
 
-/// The section on new music, with the mixture if there is one. None if one half has fewer than two
-/// windows.
+/// The section on new music, with the mixture if there is one. `None` if one half has fewer than
+/// two windows.
 ///
 /// # Errors
-/// [`EvalError::Generate`] for a temperature out of range.
+/// Returns [`EvalError::Generate`] if the temperature is out of range.
 pub(super) fn section(
     model: &Model,
-    mixture: Option<&GaussianMixture>,
+    styles: Option<&Styles>,
     data: &EvalData,
     temperature: f32,
     seed: u64,
 ) -> Result<Option<Section>, EvalError> {
+    let mixture = styles.map(Styles::mixture);
     let [first, second] = halves(&data.heldout.rows);
     if first.len() < 2 || second.len() < 2 {
         return Ok(None);
@@ -120,6 +128,10 @@ pub(super) fn section(
     let mut sets = Vec::new();
     if let Some(mixture) = mixture {
         sets.push(real.compare(model, "mixture", draw(&Source::Mixture(mixture))?));
+    }
+    if let Some(styles) = styles {
+        let chosen = chosen(model, styles, n, temperature, seed)?;
+        sets.push(real.compare(model, "chosen", chosen));
     }
     let one = match mixture {
         Some(mixture) if real.form.encoding().is_some() => {
@@ -156,6 +168,31 @@ pub(super) fn section(
         section.rolls.push(Rolls { caption, windows });
     }
     Ok(Some(section))
+}
+
+/// Windows as `generate` writes them: of styles by their shares, each chosen among several draws.
+fn chosen(
+    model: &Model,
+    styles: &Styles,
+    n: usize,
+    temperature: f32,
+    seed: u64,
+) -> Result<Vec<Vec<u16>>, GenerateError> {
+    let decoding = Decoding { temperature: Some(temperature), seed };
+    let form = FormRequest::Auto;
+    let composition =
+        Some(Composition { learned: None, form: &form, n_candidates: DEFAULT_CANDIDATES });
+    let mut windows = Vec::new();
+    for (target, n) in Target::drawn_by_share(styles, n, seed)? {
+        let request = PieceRequest {
+            composition,
+            filter: PieceFilter::KEEP_ALL,
+            ..PieceRequest::new(&target.path, &target.styles, n, decoding)
+        };
+        let kept = pieces(model, styles, &request)?.kept;
+        windows.extend(kept.into_iter().flat_map(|piece| piece.windows));
+    }
+    Ok(windows)
 }
 
 /// A figure of the first set with the others and real music for comparison.
@@ -225,7 +262,7 @@ fn distances(section: &mut Section, sets: &[Compared], ceiling: &Compared, n: us
     }
 }
 
-/// The scores of muspy: they describe, and belong near those of real music.
+/// The scores of muspy: descriptive, and ideally close to those of real music.
 fn muspy(section: &mut Section, form: &WindowForm, first: &[Vec<u16>], sets: &[Compared]) {
     let scores: [(&str, &str, &str, fn(&Muspy) -> Option<f64>); 5] = [
         ("pitch_entropy", "pitch entropy", "bits", |m| Some(m.pitch_entropy)),

@@ -1,4 +1,4 @@
-//! The way from one window to another, through latents and through the data.
+//! Interpolation between two windows, through latents and through the data.
 
 use controlgen::correlation::spearman;
 use controlgen::generate::{Decoding, controls_of};
@@ -12,9 +12,9 @@ use super::language::LanguageModel;
 use super::report::{Better, Chart, Figure, Rolls, Section, Series};
 use super::statistics::{Tally, bootstrap, mean};
 
-/// Windows on the way, both ends among them.
+/// Number of windows on a path, including both ends.
 const STOPS: usize = 11;
-/// Ways shown.
+/// Number of paths shown.
 const SHOWN: usize = 2;
 
 const NOTE: &str = "Pairs of held-out windows of different files; between their posterior means by slerp, \
@@ -23,7 +23,7 @@ fraction of steps of the first part that differ from the first window. Cost: a 5
 windows (Witten-Bell). For comparison, a crossfade of the data: each step is taken from the second window \
 with a probability that grows along the path, by the same draw for all windows.";
 
-/// What one way comes to.
+/// The measurements of a path.
 struct Way {
     distances: Vec<f64>,
     costs: Vec<f64>,
@@ -44,7 +44,7 @@ impl Way {
 
     fn rho(&self) -> f64 {
         let at: Vec<f64> = (0..self.distances.len()).map(|i| i as f64).collect();
-        // A way on which nothing changes follows the dial not at all.
+        // On a path without any change, the correlation is 0.
         spearman(&at, &self.distances).unwrap_or(0.0)
     }
 
@@ -61,10 +61,10 @@ pub(super) fn section(
     seed: u64,
 ) -> Option<Section> {
     let side = &data.heldout;
-    // Ways are measured on steps, which lists of notes don't have.
+    // Paths are measured on steps, which lists of notes don't have.
     let layout = model.form().layout()?;
     let (n, z_size, n_steps) = (side.rows.len(), model.z_size(), layout.n_steps);
-    // Partners lie half the set apart: of different files wherever there are two.
+    // Partners are half the set apart: from different files if there are at least two.
     let pairs: Vec<(usize, usize)> = (0..n / 2)
         .step_by((n / 2).div_ceil(n_pairs.max(1)).max(1))
         .map(|i| (i, i + n / 2))

@@ -1,20 +1,20 @@
-//! An n-gram model of one part's tokens: what is a step like this one worth, by real music?
+//! An n-gram model of one part's tokens: the cost of each step by the statistics of real music.
 
 use std::collections::BTreeMap;
 
-/// Tokens of an n-gram, the last one predicted from the others, as in MusicVAE's figure.
+/// Length of an n-gram, whose last token is predicted from the others, as in MusicVAE's figure.
 const ORDER: usize = 5;
 
-/// What followed a context.
+/// Counts of the tokens after a context.
 #[derive(Clone, Debug, Default)]
 struct Followers {
     total: f64,
     counts: BTreeMap<u16, f64>,
 }
 
-/// A 5-gram model, smoothed after Witten and Bell (1991): with `N` tokens seen after a context, `T`
-/// of them different, `p(w | c) = (n(c w) + T p(w | shorter c)) / (N + T)`; the shortest context is
-/// an even choice among all classes.
+/// A 5-gram model with Witten-Bell smoothing (1991): with `N` tokens seen after a context, `T` of
+/// them different, `p(w | c) = (n(c w) + T p(w | shorter c)) / (N + T)`; below the shortest
+/// context, all classes are equally likely.
 #[derive(Clone, Debug)]
 pub struct LanguageModel {
     n_classes: usize,
@@ -22,7 +22,7 @@ pub struct LanguageModel {
 }
 
 impl LanguageModel {
-    /// Counts some token lines.
+    /// Counts the tokens of some lines.
     pub fn of<'a>(lines: impl IntoIterator<Item = &'a [u16]>, n_classes: usize) -> Self {
         let mut contexts = BTreeMap::<Vec<u16>, Followers>::new();
         for line in lines {
@@ -66,7 +66,7 @@ mod tests {
         // After 0: N = 1, T = 1: p(1) = (1 + 3/8) / 2 = 11/16.
         let expected = -((3.0_f64 / 8.0).log2() + (11.0_f64 / 16.0).log2()) / 2.0;
         assert!((model.bits_per_step(&[0, 1]) - expected).abs() < 1e-12);
-        // A token never seen: (0 + 2 / 4) / 4 = 1/8.
+        // An unseen token: (0 + 2 / 4) / 4 = 1/8.
         assert!((model.bits_per_step(&[3]) - 3.0).abs() < 1e-12);
     }
 

@@ -1,38 +1,47 @@
-//! How good a model is, in numbers that can be repeated.
+//! Reproducible measures of a model's quality.
 //!
-//! Everything that is measured is defined here, once:
+//! Every measure is defined here, once:
 //!
-//! | what | where | after |
+//! | measure | module | source |
 //! |---|---|---|
 //! | accuracy by token type, pitch and rhythm apart, onset F1 | [`scores`] | Roberts et al. 2018, Table 1 |
 //! | ELBO, KL, active units | `reconstruction` | Burda et al. 2016 for active units |
 //! | distribution features, overlapping area, divergence | [`music`], [`density`], [`distribution`] | Yang and Lerch 2020 (mgeval); muspy 0.5 |
 //! | Fréchet distance, named by its space | [`frechet`] | Dowson and Landau 1982 |
 //! | AMI, NMI, ARI, V-measure, purity, k-means | [`clusters`] | scikit-learn; Vinh et al. 2010 |
-//! | the judge of styles, and its features | [`judge`], [`logistic`], [`music`] | multinomial logistic regression |
+//! | labeled pieces, the judge of styles, its features | [`labelled`], [`judge`], [`logistic`], [`music`] | multinomial logistic regression |
+//! | density and coverage, in principal components | [`manifold`], [`feature_space`] | Naeem et al. 2020 |
+//! | MIG, SAP, modularity; music of known factors | [`disentangle`], [`dmelodies`] | Chen et al. 2018; Kumar et al. 2018; Ridgeway and Mozer 2018 |
 //! | interpolation | `interpolation`, [`language`] | Roberts et al. 2018, figure on interpolation |
-//! | re-encoding, few files | `discovery`, `few_shot` | |
-//! | whole pieces: key, returns, joins, endings, what follows what | `pieces` | see [`controlgen::piece`] |
-//! | dials, copies, waiting | `steering` | see [`controlgen::attribute`], [`controlgen::copy`] |
+//! | re-encoding, styles of pieces, few files | `discovery`, `piece_labels`, `few_shot` | |
+//! | whole pieces: key, returns, joins, endings, succession | `pieces` | see [`controlgen::piece`] |
+//! | attributes, copies, response time | `steering` | see [`controlgen::attribute`], [`controlgen::copy`] |
 //! | intervals, rank correlation | [`statistics`] | Efron and Tibshirani 1993 |
 //!
-//! Intervals are over files, never over windows. Only held-out windows that are not in train are
-//! scored.
+//! Intervals are over files, never over windows. Only held-out windows that do not occur in the
+//! training split are scored.
 
 pub mod clusters;
 pub mod data;
 pub mod density;
 mod diff;
 mod discovery;
+pub mod disentangle;
 pub mod distribution;
+pub mod dmelodies;
+pub mod feature_space;
 mod few_shot;
 pub mod frechet;
 mod generation;
 mod interpolation;
 pub mod judge;
+pub mod labelled;
+mod labels;
 pub mod language;
 pub mod logistic;
+pub mod manifold;
 pub mod music;
+mod piece_labels;
 mod pieces;
 mod reconstruction;
 pub mod report;
@@ -52,17 +61,20 @@ use corpus::progress::Progress;
 use thiserror::Error;
 
 use data::EvalData;
+use labelled::LabelledData;
 
 pub use diff::{Change, Difference, diff};
+pub use dmelodies::{DMelodiesRequest, evaluate_dmelodies};
+pub use labels::{LabelEvalRequest, evaluate_labels};
 pub use pieces::{PieceEvalRequest, evaluate_pieces};
 pub use report::{Better, Chart, EvalReport, Figure, Section};
 pub use view::{check_report, html, markdown, write_report};
 
-/// Why there are no figures.
+/// The reason why there are no figures.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// Nothing was held out.
+    /// There are no held-out windows.
     #[error(
         "{} has no held-out window that is not in train, so nothing can be scored; build it with a larger \
          `--heldout`", corpus.display()
@@ -71,12 +83,33 @@ pub enum EvalError {
         /// The corpus.
         corpus: PathBuf,
     },
-    /// There is nothing to learn baselines from.
+    /// There are no training windows for baselines.
     #[error(
-        "{} has no training window, so baselines can't be counted; build it with a smaller `--heldout`",
+        "{} has no training window, so there are no baselines; build it with a smaller `--heldout`",
         corpus.display()
     )]
     NoTrain {
+        /// The corpus.
+        corpus: PathBuf,
+    },
+    /// No labels to evaluate.
+    #[error(
+        "{} has no two labels with enough pieces of eight windows (two for styles, two for the judge, one \
+         held out; {n_short} labeled pieces are shorter); label more files (`corpus build --label-folders`, \
+         `--label-pattern` or `--labels`) or hold out more (`--heldout 0.5`)", corpus.display()
+    )]
+    NoLabels {
+        /// The corpus.
+        corpus: PathBuf,
+        /// Labeled pieces of fewer than eight windows.
+        n_short: usize,
+    },
+    /// The corpus is of other music than melodies of known factors.
+    #[error(
+        "{} has too few melodies with factors in their names; build it from files that `controlgen \
+         corpus synthesize --dmelodies N` wrote", corpus.display()
+    )]
+    NoMelodies {
         /// The corpus.
         corpus: PathBuf,
     },
@@ -89,13 +122,13 @@ pub enum EvalError {
     /// The styles can't be read.
     #[error(transparent)]
     Style(#[from] StyleError),
-    /// Attributes can't be read or turned.
+    /// Attributes can't be read or shifted.
     #[error(transparent)]
     Attribute(#[from] controlgen::attribute::AttributeError),
     /// Whole pieces can't be read.
     #[error(transparent)]
     Piece(#[from] controlgen::piece::PieceError),
-    /// Copies can't be looked for.
+    /// The copy index can't be read.
     #[error(transparent)]
     Copy(#[from] controlgen::copy::CopyError),
     /// A mixture can't be fitted to the training latents.
@@ -104,8 +137,8 @@ pub enum EvalError {
     /// A mixture does not fit the latents.
     #[error("the mixture does not fit the latents")]
     Mixture(#[from] gmm::ModelError),
-    /// The latents are no samples.
-    #[error("the latents are no samples")]
+    /// The latents are not valid samples.
+    #[error("the latents are not valid samples")]
     Samples(#[from] gmm::SamplesError),
     /// Reading or writing failed.
     #[error(transparent)]
@@ -117,37 +150,37 @@ pub enum EvalError {
 pub enum Scope {
     /// Everything.
     All,
-    /// What concerns styles: re-encoding, the judge, distributions, few files, labels,
+    /// Everything that concerns styles: re-encoding, the judge, distributions, few files, labels,
     /// interpolation.
     Control,
 }
 
-/// What an evaluation is of.
+/// The inputs of an evaluation.
 #[derive(Clone, Debug)]
 pub struct EvalRequest {
     /// The corpus folder.
     pub corpus: PathBuf,
-    /// The corpus's latents by this model; without, its windows are encoded.
+    /// The corpus's latents by this model; without them, its windows are encoded.
     pub latents: Option<PathBuf>,
     /// The scope of an evaluation.
     pub scope: Scope,
-    /// The most held-out windows scored.
+    /// Maximum number of held-out windows to score.
     pub n_windows: usize,
-    /// The most training windows that baselines and classifiers learn from.
+    /// Maximum number of training windows for baselines and classifiers.
     pub n_train: usize,
-    /// Number of components that re-encoding is measured on; `None` for the styles that are shown.
+    /// Number of components for measuring re-encoding; `None` for the visible styles.
     pub k: Option<usize>,
-    /// Resamples of files at each point of the few-shot curve.
+    /// Number of resamples of files for each point of the few-shot curve.
     pub n_resamples: usize,
     /// Temperature of new music.
     pub temperature: f32,
-    /// The seed of every draw.
+    /// The seed of all random draws.
     pub seed: u64,
 }
 
 impl EvalRequest {
-    /// The usual sizes: 2,000 held-out and 20,000 training windows, the styles that are shown, 20
-    /// resamples, `generate`'s temperature.
+    /// Default sizes: 2,000 held-out and 20,000 training windows, the visible styles, 20 resamples,
+    /// `generate`'s temperature.
     pub fn new(corpus: PathBuf) -> Self {
         Self {
             corpus,
@@ -163,13 +196,13 @@ impl EvalRequest {
     }
 }
 
-/// Pairs of windows that are interpolated.
+/// Number of pairs of windows for interpolation.
 const PAIRS: usize = 200;
 
-/// A part of an evaluation, and the sections that it gives.
+/// A part of an evaluation, which returns its sections.
 type Part<'a> = Box<dyn FnOnce() -> Result<Vec<Section>, EvalError> + 'a>;
 
-/// Measures all parts; those sections are kept that have something to show.
+/// Measures all parts; keeps the sections that are not empty.
 fn measure(parts: Vec<Part<'_>>, progress: &dyn Progress) -> Result<Vec<Section>, EvalError> {
     progress.begin("measuring", "parts", parts.len() as u64);
     let mut sections = Vec::new();
@@ -182,11 +215,11 @@ fn measure(parts: Vec<Part<'_>>, progress: &dyn Progress) -> Result<Vec<Section>
     Ok(sections)
 }
 
-/// Evaluates a model on a corpus. What needs styles is left out of the report for a model without a
-/// mixture, what needs labels for a corpus without.
+/// Evaluates a model on a corpus. Without a mixture, everything that needs styles is left out of
+/// the report; without labels in the corpus, everything that needs labels.
 ///
 /// # Errors
-/// See [`EvalError`].
+/// Returns an [`EvalError`].
 pub fn evaluate(
     model: &Model,
     request: &EvalRequest,
@@ -197,7 +230,11 @@ pub fn evaluate(
     let styles = Styles::load_if_any(model, StyleFolders::of(model))?;
     let mixture = styles.as_ref().map(Styles::mixture);
     let (temperature, seed) = (request.temperature, request.seed);
-    let (data, corpus) = (&data, &request.corpus);
+    let labelled = match &styles {
+        Some(_) => LabelledData::read(model, &request.corpus, progress)?,
+        None => LabelledData::default(),
+    };
+    let (data, labelled, corpus) = (&data, &labelled, &request.corpus);
     let mut parts: Vec<Part<'_>> = Vec::new();
     if request.scope == Scope::All {
         parts.push(Box::new(move || Ok(vec![reconstruction::section(model, data, seed)])));
@@ -209,16 +246,19 @@ pub fn evaluate(
         }));
         let n_resamples = request.n_resamples;
         parts.push(Box::new(move || {
-            few_shot::sections(model, mixture, data, n_resamples, temperature, seed)
+            few_shot::sections(model, mixture, labelled, n_resamples, temperature, seed)
         }));
     }
     if let Some(styles) = &styles {
         parts.push(Box::new(move || {
-            Ok(discovery::labels(model, styles, data, seed)?.into_iter().collect())
+            let of_windows = discovery::labels(model, styles, data, seed)?;
+            let of_pieces = piece_labels::section(model, styles, labelled, seed)?;
+            Ok(of_windows.into_iter().chain(of_pieces).collect())
         }));
     }
+    let known = styles.as_ref();
     parts.push(Box::new(move || {
-        Ok(generation::section(model, mixture, data, temperature, seed)?.into_iter().collect())
+        Ok(generation::section(model, known, data, temperature, seed)?.into_iter().collect())
     }));
     parts.push(Box::new(move || {
         Ok(interpolation::section(model, data, PAIRS, seed).into_iter().collect())

@@ -1,32 +1,32 @@
-//! Multinomial logistic regression: the judge that needs no latents, and the ceiling on latents.
+//! Multinomial logistic regression: the judge, which needs no latents, and the ceiling for latents.
 
 use gmm::points::dot;
 
-/// Steps and remembered steps of the search, and the gradient at which it ends.
+/// Maximum number of steps, number of stored steps, and gradient at which the search ends.
 const MAX_STEPS: usize = 300;
 const MEMORY: usize = 8;
 const TOLERANCE: f64 = 1e-6;
 
 /// A fitted classifier of standardized features.
 ///
-/// Minimizes `Σ_i -log p(y_i | x_i) + ½ |W|² / C` over weights `W` and intercepts, which cost
-/// nothing: scikit-learn's `LogisticRegression(C=C)`.
+/// Minimizes `Σ_i -log p(y_i | x_i) + ½ |W|² / C` over weights `W` and unpenalized intercepts, like
+/// scikit-learn's `LogisticRegression(C=C)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogisticRegression {
     n_features: usize,
     n_classes: usize,
     mean: Vec<f64>,
     scale: Vec<f64>,
-    /// `[classes, features + 1]`, the intercept last.
+    /// `[classes, features + 1]`, with the intercept last.
     weights: Vec<f64>,
 }
 
 impl LogisticRegression {
-    /// Fits classes `0..n_classes` to rows `[n, n_features]`, each feature first brought to mean 0
-    /// and deviation 1 over them.
+    /// Fits classes `0..n_classes` to rows `[n, n_features]`, after standardizing each feature to
+    /// mean 0 and standard deviation 1.
     ///
     /// # Panics
-    /// If there are no rows, or their number and that of the labels differ.
+    /// If there are no rows, or if the numbers of rows and labels differ.
     pub fn fit(
         rows: &[f64],
         n_features: usize,
@@ -38,7 +38,7 @@ impl LogisticRegression {
         Self::fit_scaled(rows, n_features, labels, n_classes, c, mean, scale)
     }
 
-    /// As [`LogisticRegression::fit`], with rows as they are.
+    /// Like [`LogisticRegression::fit`], without standardizing.
     pub fn fit_unscaled(
         rows: &[f64],
         n_features: usize,
@@ -81,7 +81,7 @@ impl LogisticRegression {
         scores
     }
 
-    /// The most probable class of one row, the first of equals.
+    /// The most probable class of one row; the first of equal ones.
     pub fn predict(&self, row: &[f64]) -> usize {
         let scores = scores(&self.weights, &self.scaled(row), self.n_features);
         let best = (0..self.n_classes).rev().max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
@@ -153,8 +153,8 @@ fn loss(
     (value, gradient)
 }
 
-/// The minimum of a convex function by L-BFGS (Nocedal and Wright 2006, algorithm 7.4), each step
-/// halved until it lowers the function enough (Armijo).
+/// The minimum of a convex function by L-BFGS (Nocedal and Wright 2006, algorithm 7.4), with each
+/// step halved until it decreases the function sufficiently (Armijo).
 fn minimize(mut x: Vec<f64>, function: impl Fn(&[f64]) -> (f64, Vec<f64>)) -> Vec<f64> {
     let (mut value, mut gradient) = function(&x);
     let mut pairs: Vec<(Vec<f64>, Vec<f64>, f64)> = Vec::new();
@@ -209,7 +209,7 @@ fn minimize(mut x: Vec<f64>, function: impl Fn(&[f64]) -> (f64, Vec<f64>)) -> Ve
 mod tests {
     use super::*;
 
-    /// numpy.random.RandomState(0).randn(30, 3) to three digits.
+    /// `numpy.random.RandomState(0).randn(30, 3)` to three digits.
     #[rustfmt::skip]
     const X: [f64; 90] = [
         1.764, 0.4, 0.979, 2.241, 1.868, -0.977, 0.95, -0.151, -0.103, 0.411, 0.144, 1.454, 0.761, 0.122, 0.444,

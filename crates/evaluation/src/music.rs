@@ -1,4 +1,4 @@
-//! The features of mgeval and muspy, and those of the judge, composed of the measures of
+//! The features of mgeval, muspy and the judge, composed from the measures of
 //! [`note_seq::features`].
 
 use note_seq::NoteList;
@@ -11,8 +11,8 @@ use note_seq::texture::Texture;
 use note_seq::vocabulary::{STEPS_PER_BAR, STEPS_PER_QUARTER};
 use note_seq::window::{GridNote, Line, WindowForm};
 
-/// The nine features of mgeval (Yang and Lerch 2020; its `core.py`), which are compared between
-/// sets of music, with the names that people read.
+/// Names of the nine features of mgeval (Yang and Lerch 2020; its `core.py`), which are compared
+/// between sets of music.
 pub const MGEVAL_NAMES: [&str; 9] = [
     "pitch count",
     "pitch-class histogram",
@@ -28,15 +28,15 @@ pub const MGEVAL_NAMES: [&str; 9] = [
 /// The features of [`MGEVAL_NAMES`] of one line of notes: scalars as one number, histograms of 12
 /// bins (weighted by duration for pitch classes) summing to 1, transition counts `[12, 12]`.
 ///
-/// - `total_used_pitch`: different pitches; `total_used_note`: notes
+/// - `total_used_pitch`: number of different pitches; `total_used_note`: number of notes
 /// - `total_pitch_class_histogram`, weighted by duration
-/// - `pitch_class_transition_matrix` (`pretty_midi`'s): from a note to the one that begins where it
-///   ends; rests break the chain
+/// - `pitch_class_transition_matrix` (`pretty_midi`'s): from each note to the one that begins where
+///   it ends; rests break the chain
 /// - `pitch_range`; `avg_pitch_shift`: mean absolute interval, in semitones
 /// - `avg_IOI`: from onset to onset, here in sixteenths
 /// - `note_length_hist`, `note_length_transition_matrix`: nearest of twelve note values
 ///
-/// Where mgeval has no answer (no note, or one alone) a scalar is 0, a mean distance of onsets the
+/// If mgeval is undefined (for no note, or only one), a scalar is 0, a mean distance of onsets the
 /// whole window, and a histogram all 0.
 pub fn mgeval(notes: &[GridNote], n_steps: usize) -> [Vec<f64>; 9] {
     let mut pitches: Vec<i32> = notes.iter().map(|note| note.pitch).collect();
@@ -69,7 +69,7 @@ pub fn mgeval(notes: &[GridNote], n_steps: usize) -> [Vec<f64>; 9] {
     ]
 }
 
-/// Scales to sum to 1, unless all is 0.
+/// Scales to sum to 1, unless all values are 0.
 fn shares(mut counts: Vec<f64>) -> Vec<f64> {
     let sum: f64 = counts.iter().sum();
     if sum > 0.0 {
@@ -78,8 +78,8 @@ fn shares(mut counts: Vec<f64>) -> Vec<f64> {
     counts
 }
 
-/// The nearest of mgeval's note values: whole to sixteenth, these dotted (from the half on),
-/// triplets of half to eighth; in 96ths of a bar, of which a step has six.
+/// The nearest of mgeval's note values: whole to sixteenth, dotted from the half on, triplets from
+/// half to eighth; in 96ths of a bar, of which a step has six.
 fn length_class(note: GridNote) -> usize {
     const VALUES: [i64; 12] = [96, 48, 24, 12, 6, 72, 36, 18, 9, 32, 16, 8];
     let length = 6 * i64::try_from(note.n_steps()).unwrap_or(i64::MAX / 6);
@@ -87,24 +87,24 @@ fn length_class(note: GridNote) -> usize {
     classes.expect("there are twelve").0
 }
 
-/// The scores of muspy 0.5 (`metrics.py`) for one line of notes; `None` where muspy returns NaN.
+/// The scores of muspy 0.5 (`metrics.py`) for one line of notes; `None` if muspy returns NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Muspy {
     /// Entropy of the pitches, `-Σ p log2 p`, in bits.
     pub pitch_entropy: f64,
-    /// The same of pitch classes.
+    /// The same for pitch classes.
     pub pitch_class_entropy: f64,
     /// [`scale_consistency`].
     pub scale_consistency: f64,
     /// Fraction of beats without a note; a note also counts for the beat in which it ends.
     pub empty_beat_rate: f64,
     /// [`groove_consistency`] of the bars of the window; `None` for fewer than two. Unlike in
-    /// muspy, a window whose last note ends with a bar has no further, empty bar.
+    /// muspy, a window whose last note ends at a bar line has no additional empty bar.
     pub groove_consistency: Option<f64>,
 }
 
 impl Muspy {
-    /// Scores of the notes of `n_steps`; `None` without notes.
+    /// Scores of the notes within `n_steps`; `None` without notes.
     pub fn of(notes: &[GridNote], n_steps: usize) -> Option<Self> {
         let length = notes.iter().map(|note| note.end).max()?;
         let classes = pitch_classes(notes, |_| 1.0);
@@ -132,17 +132,17 @@ fn groove(notes: &[GridNote], n_steps: usize) -> Option<f64> {
     groove_consistency(onsets, n_steps / STEPS_PER_BAR, STEPS_PER_BAR)
 }
 
-/// The judge's description of a window: for each pitched part counts, register, contour, pitch
-/// classes, intervals, note values and places of onsets; for drums how often each drum stands at
-/// each place of the bar. Lists of notes are described by their highest and lowest lines and by
-/// their texture. Nothing of it comes from a model.
+/// The judge's features of a window: for each pitched part counts, register, contour, pitch
+/// classes, intervals, note values and positions of onsets; for drums, the frequency of each drum
+/// at each position in the bar. Lists of notes are described by their highest and lowest lines and
+/// by their texture. None of them comes from a model.
 pub fn description(form: &WindowForm, window: &[u16]) -> Vec<f64> {
     let n_steps = form.n_sixteenths(window);
     let mut lines = form.lines_in_sixteenths([window]);
     if let (WindowForm::Notes(encoding), [top]) = (form, &lines[..])
         && encoding.has_tones()
     {
-        // A single line is its own bass.
+        // A single line is also its own bass.
         lines.push(top.clone());
     }
     let of_line = |line: &Line| {
@@ -157,7 +157,7 @@ pub fn description(form: &WindowForm, window: &[u16]) -> Vec<f64> {
         let list = NoteList::from_row(*encoding, window).expect("a window of the form");
         let texture = Texture::from(&list);
         description.extend(texture.values().iter().map(|value| value.unwrap_or(0.0)));
-        // Presence apart from the value, as 0 is a value, too.
+        // Presence is separate from the value, because 0 is a valid value.
         description.extend(texture.values().iter().map(|value| f64::from(value.is_some())));
         description.push(f64::from(texture.meter().bar()));
     }
@@ -176,7 +176,7 @@ fn drum_description(notes: &[GridNote]) -> Vec<f64> {
 }
 
 fn line_description(notes: &[GridNote], n_steps: usize) -> Vec<f64> {
-    /// Intervals are counted up to an octave and a semitone, either way.
+    /// Intervals are counted up to an octave plus a semitone in each direction.
     const WIDEST: i32 = 13;
     const BINS: usize = 27;
     let [used, classes, _, range, interval, count, distance, lengths, _] = mgeval(notes, n_steps);
@@ -192,7 +192,7 @@ fn line_description(notes: &[GridNote], n_steps: usize) -> Vec<f64> {
     }
     let mut places = vec![0.0; STEPS_PER_BAR];
     notes.iter().for_each(|note| places[note.start % STEPS_PER_BAR] += 1.0);
-    // Pitch classes above the most frequent one: harmony without regard to key.
+    // Pitch classes relative to the most frequent one: harmony independent of the key.
     let tonic = (0..12).rev().max_by(|a, b| classes[*a].total_cmp(&classes[*b])).unwrap_or(0);
     let turned: Vec<f64> = (0..12).map(|c| classes[(c + tonic) % 12]).collect();
     let scalars = vec![
@@ -226,7 +226,7 @@ mod tests {
 
     use super::*;
 
-    /// Two bars that end a step before their end.
+    /// Two bars whose last note ends a step before the end.
     const TOKENS: [u16; 32] = [
         41, 0, 43, 0, 45, 46, 0, 1, 0, 48, 0, 0, 1, 0, 41, 41, 53, 0, 0, 0, 0, 0, 0, 0, 1, 0, 47,
         0, 0, 45, 43, 1,
@@ -251,7 +251,7 @@ mod tests {
         for (found, expected) in expected {
             assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
         }
-        // With gaps: the same functions of a melody of two short notes.
+        // With gaps: the same functions for a melody of two short notes.
         let sparse = notes(Content::Pitches, &SPARSE);
         let found = Muspy::of(&sparse, 32).unwrap();
         assert!((found.empty_beat_rate - SPARSE_EMPTY_BEATS).abs() < 1e-12);

@@ -2,6 +2,7 @@
 //! other.
 
 mod measures;
+mod structure;
 mod succession;
 
 use std::path::PathBuf;
@@ -30,11 +31,13 @@ const MAX_REAL: usize = 400;
 const SHOWN: usize = 3;
 
 const NOTE: &str = "Pieces of each of the largest styles (`composed`, as `generate` writes them), next to \
-the same without a choice among draws, to windows that are only near each other (smoothness 0.8), and to the \
-first bars of held-out pieces of the corpus that are as long or longer. Key fit: share of sounding time in \
+the same without a choice among draws, to windows that are only near each other (smoothness 0.8) and to \
+unrelated ones of the style, and to the first bars of held-out pieces of the corpus that are as long or longer. Key fit: share of sounding time in \
 the best major scale. Returns: share of windows, after the first, that share half of their onsets and \
 pitches or more (F1) with an earlier one; distance: bars to the latest such. Repetition: the largest mean F1 \
-of windows at any one distance. Leaps: share of lines between windows over which the top voice moves by more \
+of windows at any one distance. Structureness: the largest fitness (Müller et al. 2013) of passages of one \
+bar to two, two to four, and four to half of the piece, from the pitch classes of half bars (the indicator \
+of Wu and Yang 2020, whose frames are of recordings). Leaps: share of lines between windows over which the top voice moves by more \
 than a fifth. Endings of real pieces are those of whole ones. Judge: the area under the curve of a logistic \
 regression that tells made pieces from real ones by features of windows and pieces, in five folds; 0.5 is no \
 difference.";
@@ -84,9 +87,16 @@ struct Set {
     shown: Vec<Vec<Vec<u16>>>,
     /// Milliseconds for each; none for real ones.
     milliseconds: Option<f64>,
+    /// Mean membership in the style asked for; none for real ones.
+    membership: Option<f64>,
 }
 
 impl Set {
+    fn new(name: &'static str) -> Self {
+        let (measures, shown) = (Vec::new(), Vec::new());
+        Self { name, measures, shown, milliseconds: None, membership: None }
+    }
+
     fn mean(&self, of: impl Fn(&Measures) -> Option<f64>) -> Option<f64> {
         mean(&self.measures.iter().filter_map(of).collect::<Vec<_>>())
     }
@@ -149,10 +159,20 @@ fn of_length(
     let n_windows = bars / n_bars;
     let form = FormRequest::Auto;
     let composition = |n_candidates| Some(Composition { learned, form: &form, n_candidates });
+    let near = LatentSampling::default();
+    let unrelated = LatentSampling { smoothness: 0.0, ..near };
     let sets = [
-        drawn(model, styles, "composed", composition(request.n_candidates), n_windows, request)?,
-        drawn(model, styles, "without choosing", composition(1), n_windows, request)?,
-        drawn(model, styles, "smoothness alone", None, n_windows, request)?,
+        drawn(
+            model,
+            styles,
+            "composed",
+            (composition(request.n_candidates), near),
+            n_windows,
+            request,
+        )?,
+        drawn(model, styles, "without choosing", (composition(1), near), n_windows, request)?,
+        drawn(model, styles, "smoothness alone", (None, near), n_windows, request)?,
+        drawn(model, styles, "unrelated windows", (None, unrelated), n_windows, request)?,
         real_set(model, real, n_windows),
     ];
     let [first, others @ ..] = &sets;
@@ -176,6 +196,21 @@ fn of_length(
     section
         .push(figure("distance", "distance of returns", "bars", &|m| m.distance).better(neither));
     section.push(figure("repetition", "repetition", "F1", &|m| m.repetition).better(neither));
+    let lengths = [("short", "1 to 2 bars"), ("mid", "2 to 4 bars"), ("long", "4 bars to half")];
+    for (at, (name, length)) in lengths.into_iter().enumerate() {
+        let title = format!("structureness, {length}");
+        let of = |m: &Measures| Some(m.structure[at]);
+        section.push(figure(&format!("structure.{name}"), &title, "fitness", &of).better(neither));
+    }
+    if first.membership.is_some() {
+        let value = first.membership.unwrap_or(f64::NAN);
+        let title = "membership in the style asked for, encoded again";
+        let mut figure = Figure::new(&format!("{key}.membership"), title, value, "share", n);
+        for other in others {
+            figure = figure.beside(other.name, other.membership);
+        }
+        section.push(figure);
+    }
     section.push(figure("leaps", "leaps over joins", "share", &|m| m.leaps).better(Better::Lower));
     let ends = |m: &Measures| m.ending.map(|ending| f64::from(ending.is_on_tonic));
     section.push(figure("tonic", "endings on the tonic", "share", &ends).goal(0.8));
@@ -219,7 +254,7 @@ fn drawn(
     model: &Model,
     styles: &Styles,
     name: &'static str,
-    composition: Option<Composition<'_>>,
+    (composition, sampling): (Option<Composition<'_>>, LatentSampling),
     n_windows: usize,
     request: &PieceEvalRequest,
 ) -> Result<Set, EvalError> {
@@ -227,7 +262,7 @@ fn drawn(
     largest.sort_by(|a, b| b.share.total_cmp(&a.share));
     largest.truncate(request.n_styles);
     let decoding = Decoding { temperature: Some(request.temperature), seed: request.seed };
-    let mut set = Set { name, measures: Vec::new(), shown: Vec::new(), milliseconds: None };
+    let mut set = Set::new(name);
     let (begin, n_each) = (Instant::now(), request.n_pieces.div_ceil(largest.len().max(1)));
     let mut pieces = Vec::new();
     for style in largest {
@@ -235,7 +270,7 @@ fn drawn(
         let targets = [style];
         let request = PieceRequest {
             n_windows,
-            sampling: LatentSampling::default(),
+            sampling,
             composition,
             filter: PieceFilter::KEEP_ALL,
             ..PieceRequest::new(&path, &targets, n_each, decoding)
@@ -244,6 +279,7 @@ fn drawn(
     }
     let n = pieces.len().max(1) as f64;
     set.milliseconds = Some(begin.elapsed().as_secs_f64() * 1000.0 / n);
+    set.membership = Some(pieces.iter().map(|piece| piece.membership).sum::<f64>() / n);
     for piece in pieces {
         let windows = piece.sounding(model);
         let slots = piece.form.iter().flat_map(|form| &form.slots);
@@ -257,7 +293,7 @@ fn drawn(
 }
 
 fn real_set(model: &Model, real: &[CorpusPiece], n_windows: usize) -> Set {
-    let mut set = Set { name: "real", measures: Vec::new(), shown: Vec::new(), milliseconds: None };
+    let mut set = Set::new("real");
     for piece in real {
         if piece.windows.len() >= n_windows {
             let windows = &piece.windows[..n_windows];

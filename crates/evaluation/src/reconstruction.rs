@@ -1,4 +1,4 @@
-//! Windows encoded and decoded again: accuracy, likelihood, and how much the latents carry.
+//! Windows encoded and decoded again: accuracy, likelihood, and the information in the latents.
 
 mod lists;
 
@@ -17,10 +17,10 @@ use super::report::{Better, Chart, Figure, Rolls, Section, Series};
 use super::scores::{FileScores, Scores};
 use super::statistics::bootstrap;
 
-/// Windows shown, and of these the worst ones apart.
+/// Number of windows shown, and of these the worst ones separately.
 const SHOWN: usize = 4;
 
-/// A measure of both kinds of decoding, with its title.
+/// A measure for both kinds of decoding, with its title.
 const SHOWN_MEASURES: [(&str, &str); 7] = [
     ("accuracy", "all steps"),
     ("onset", "steps where a note begins"),
@@ -44,7 +44,7 @@ struct Forced<'a> {
     nats: f64,
 }
 
-/// Draws one latent of each posterior; or of the prior where there is no posterior.
+/// Draws one latent from each posterior, or from the prior with `from_prior`.
 fn draw_latents(side: &Partition, n: usize, seed: u64, from_prior: bool) -> Vec<f32> {
     let z_size = side.mu.len() / n.max(1);
     let purpose = if from_prior { "eval prior" } else { "eval posterior" };
@@ -57,7 +57,7 @@ fn draw_latents(side: &Partition, n: usize, seed: u64, from_prior: bool) -> Vec<
         .collect()
 }
 
-/// Decodes with the true tokens entered.
+/// Decodes with teacher forcing.
 fn teacher_forced<'a>(
     model: &Model,
     generator: &Generator,
@@ -88,7 +88,7 @@ fn log_probability(logits: &[f32], target: usize) -> f64 {
     f64::from(logits[target] - max) - total.ln()
 }
 
-/// Decodes latents under the windows' own control, as every command does.
+/// Decodes latents with the windows' own control, like all commands.
 fn decode(
     model: &Model,
     side: &Partition,
@@ -100,8 +100,8 @@ fn decode(
     Decoding { temperature, seed }.decode(model, z, &control)
 }
 
-/// Windows written as MIDI files and read again, each cut at its first bar. A window that holds no
-/// music for its kind comes back as silence.
+/// Windows written as MIDI files and read again, each cut at its first bar. A window without music
+/// of its kind becomes silence.
 fn through_midi(model: &Model, windows: &[Vec<u16>]) -> Vec<Vec<u16>> {
     let kind = model.kind();
     let again = |window: &Vec<u16>| -> Option<Vec<u16>> {
@@ -144,7 +144,7 @@ fn of_steps(model: &Model, generator: &Generator, data: &EvalData, seed: u64) ->
         .map(|state| state.found)
         .collect();
     let greedy = decode(model, side, &side.mu, None, seed);
-    // Another real window, half the set away: of another file wherever there are two.
+    // Another real window, half the set away: from another file if there are at least two.
     let others: Vec<Vec<u16>> = (0..n).map(|i| side.rows[(i + n / 2) % n].tokens.clone()).collect();
     let prior = score(&decode(model, side, &z_prior, Some(1.0), seed));
     let modes = [
@@ -262,7 +262,7 @@ fn kl_nats(mean: f32, std_dev: f32) -> f64 {
     0.5 * (s * s + m * m - 1.0 - 2.0 * s.ln())
 }
 
-/// How accuracies spread over windows: the share of windows with at most so much.
+/// Distribution of accuracies over windows: the fraction of windows with at most each accuracy.
 fn distribution(accuracies: &[f64]) -> Chart {
     let mut sorted = accuracies.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -283,7 +283,7 @@ fn distribution(accuracies: &[f64]) -> Chart {
     }
 }
 
-/// Some real windows and what became of them; then the worst.
+/// Some real windows with their reconstructions; then the worst ones.
 fn show(section: &mut Section, side: &Partition, greedy: &[Vec<u16>], accuracies: &[f64]) {
     let n = side.rows.len();
     let spread: Vec<usize> = (0..SHOWN.min(n)).map(|i| i * n / SHOWN.min(n)).collect();

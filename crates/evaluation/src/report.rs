@@ -1,4 +1,4 @@
-//! What an evaluation comes to: figures with intervals, baselines and goals, and what is drawn.
+//! The result of an evaluation: figures with intervals, baselines and goals, and charts.
 
 use corpus::artifact::JsonFormat;
 use serde::{Deserialize, Serialize};
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 /// The figures of a model, in sections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalReport {
-    /// The program that made it.
+    /// The version of the program that made it.
     pub program_version: String,
     /// The model's hash.
     pub model_hash: String,
     /// The kind of window of the model.
     pub kind: String,
-    /// Hash of the corpus: its windows, and on which side of the split each is.
+    /// Hash of the corpus: its windows, and the side of the split that each is on.
     pub corpus_hash: String,
-    /// The seed of every draw.
+    /// The seed of all random draws.
     pub seed: u64,
     /// Temperature of generated music.
     pub temperature: f32,
-    /// Training windows looked at.
+    /// Number of training windows used.
     pub n_train: usize,
-    /// Held-out windows scored, none of them in train.
+    /// Number of held-out windows scored, none of which occur in the training split.
     pub n_heldout: usize,
-    /// Files (pieces) these come from: what intervals are over.
+    /// Number of files (pieces) these come from: the units of intervals.
     pub n_files: usize,
     /// The figures.
     pub sections: Vec<Section>,
@@ -45,12 +45,12 @@ impl EvalReport {
     }
 }
 
-/// Figures of one subject.
+/// Figures on one subject.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Section {
-    /// Its name for programs.
+    /// Its key, for programs.
     pub key: String,
-    /// Its name for people.
+    /// Its title, for display.
     pub title: String,
     /// The measures, with their definitions and sources.
     pub note: String,
@@ -58,7 +58,7 @@ pub struct Section {
     pub figures: Vec<Figure>,
     /// Curves, matrices and maps.
     pub charts: Vec<Chart>,
-    /// Music to look at and to hear.
+    /// Music to view and play.
     pub rolls: Vec<Rolls>,
 }
 
@@ -69,20 +69,20 @@ impl Section {
         Self { key: text(key), title: text(title), note: text(note), ..Self::default() }
     }
 
-    /// Adds a figure, unless it is no number.
+    /// Adds a figure, unless its value is not finite.
     pub fn push(&mut self, figure: Figure) {
         if figure.value.is_finite() {
             self.figures.push(figure);
         }
     }
 
-    /// Adds a figure that may not exist.
+    /// Adds a figure, if there is one.
     pub fn push_some(&mut self, figure: Option<Figure>) {
         figure.into_iter().for_each(|figure| self.push(figure));
     }
 }
 
-/// Which way is better.
+/// The better direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
@@ -91,33 +91,33 @@ pub enum Better {
     Higher,
     /// Less.
     Lower,
-    /// Neither: it describes.
+    /// Neither: descriptive.
     Neither,
 }
 
 /// One figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// Its name for programs, unique in a report: `reconstruction.sampled.onset`.
+    /// Its key for programs, unique in a report: `reconstruction.sampled.onset`.
     pub key: String,
-    /// Its name for people.
+    /// Its title, for display.
     pub title: String,
-    /// The figure.
+    /// The value.
     pub value: f64,
-    /// Its 95 % interval over files, by bootstrap, or by jackknife where a bootstrap is biased;
-    /// `None` with a single file or without repetitions.
+    /// Its 95 % interval over files, by bootstrap, or by jackknife if a bootstrap is biased; `None`
+    /// with a single file or without repetitions.
     pub interval: Option<[f64; 2]>,
-    /// Of how many windows, files or resamples.
+    /// Number of windows, files or resamples.
     pub n: usize,
     /// The unit: `share`, `nats`, `bits a step`, …
     pub unit: String,
-    /// Which way is better.
+    /// The better direction.
     pub better: Better,
-    /// What does without the model, or without the method, and what real music itself has.
+    /// Results without the model, or without the method, and those of real music itself.
     pub baselines: Vec<Baseline>,
     /// The goal.
     pub goal: Option<f64>,
-    /// Whether it comes from a clock: no two runs give the same.
+    /// Whether it is a time measurement, which differs in every run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub timed: bool,
 }
@@ -125,14 +125,14 @@ pub struct Figure {
 /// A value that a figure is compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// Whose.
+    /// The name of the baseline.
     pub name: String,
     /// Its value.
     pub value: f64,
 }
 
 impl Figure {
-    /// A figure without interval, baselines and goal, of which more is better.
+    /// A figure without interval, baselines and goal, for which higher is better.
     pub fn new(key: &str, title: &str, value: f64, unit: &str, n: usize) -> Self {
         Self {
             key: key.to_owned(),
@@ -148,30 +148,30 @@ impl Figure {
         }
     }
 
-    /// A share with its interval.
+    /// A fraction with its interval.
     pub fn share(key: &str, title: &str, found: (f64, Option<[f64; 2]>), n: usize) -> Self {
         Self { interval: found.1, ..Self::new(key, title, found.0, "share", n) }
     }
 
-    /// With an interval.
+    /// Sets the interval.
     #[must_use]
     pub fn interval(self, interval: Option<[f64; 2]>) -> Self {
         Self { interval, ..self }
     }
 
-    /// With another direction.
+    /// Sets the better direction.
     #[must_use]
     pub fn better(self, better: Better) -> Self {
         Self { better, ..self }
     }
 
-    /// With a goal.
+    /// Sets the goal.
     #[must_use]
     pub fn goal(self, goal: f64) -> Self {
         Self { goal: Some(goal), ..self }
     }
 
-    /// Adds a value for comparison, if it is a number.
+    /// Adds a value for comparison, if it is finite.
     #[must_use]
     pub fn beside(mut self, name: &str, value: impl Into<Option<f64>>) -> Self {
         if let Some(value) = value.into().filter(|value| value.is_finite()) {
@@ -180,7 +180,7 @@ impl Figure {
         self
     }
 
-    /// Whether the goal is reached; none without a goal.
+    /// Whether the goal is reached; `None` without a goal.
     pub fn reached(&self) -> Option<bool> {
         let goal = self.goal?;
         match self.better {
@@ -191,13 +191,13 @@ impl Figure {
     }
 }
 
-/// Something to be drawn.
+/// A chart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "chart", rename_all = "snake_case")]
 pub enum Chart {
     /// Curves.
     Lines {
-        /// What it shows.
+        /// The title.
         title: String,
         /// The horizontal axis.
         x_label: String,
@@ -208,24 +208,24 @@ pub enum Chart {
         /// The curves.
         series: Vec<Series>,
     },
-    /// Shares of rows that fall into columns.
+    /// Fractions of rows that fall into columns.
     Matrix {
-        /// What it shows.
+        /// The title.
         title: String,
-        /// What rows are.
+        /// The meaning of rows.
         row_label: String,
-        /// What columns are.
+        /// The meaning of columns.
         column_label: String,
         /// Names of the rows.
         rows: Vec<String>,
         /// Names of the columns.
         columns: Vec<String>,
-        /// Shares, each row summing to 1 (or 0).
+        /// Fractions, with a sum of 1 (or 0) per row.
         shares: Vec<Vec<f64>>,
     },
     /// Points on a plane, colored by group.
     Map {
-        /// What it shows.
+        /// The title.
         title: String,
         /// The horizontal axis.
         x_label: String,
@@ -237,7 +237,7 @@ pub enum Chart {
 }
 
 impl Chart {
-    /// A matrix of counts as shares of each row.
+    /// A matrix of counts as fractions of each row.
     pub fn confusion(
         title: &str,
         [row_label, column_label]: [&str; 2],
@@ -270,10 +270,10 @@ pub struct Series {
     pub intervals: Vec<[f64; 2]>,
 }
 
-/// Windows under one caption.
+/// Windows with a common caption.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rolls {
-    /// What they are.
+    /// The caption.
     pub caption: String,
     /// Their tokens.
     pub windows: Vec<Vec<u16>>,

@@ -1,4 +1,4 @@
-//! How well windows are written back, step by step.
+//! Accuracy of reconstructed windows, step by step.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ pub struct Scores {
 
 /// The counts, with their meaning:
 ///
-/// - `accuracy`: fraction of steps with the right token
+/// - `accuracy`: fraction of steps with the correct token
 /// - `onset`, `off`, `hold`: the same for the steps whose true token is of that type
-/// - `pitch`: fraction with the right pitch (for drums: the right set) of the steps where a note
-///   begins in both
-/// - `rhythm`: fraction of steps with a token of the right type, for any pitch
+/// - `pitch`: fraction with the correct pitch (for drums: the correct set) among the steps where a
+///   note begins in both
+/// - `rhythm`: fraction of steps with a token of the correct type, for any pitch
 /// - `onset_precision`, `onset_recall`: fraction of the onsets found that are true, and of the true
 ///   onsets that are found
 pub const MEASURES: [&str; 8] =
@@ -50,7 +50,7 @@ impl Scores {
         }
     }
 
-    /// Counts a window's parts; a control is not written back.
+    /// Counts a window's parts; a control is not reconstructed.
     pub fn window(layout: &WindowLayout, found: &[u16], target: &[u16]) -> Self {
         let mut scores = Self::default();
         let parts = layout.tracks.iter().take(layout.n_parts()).enumerate();
@@ -67,7 +67,7 @@ impl Scores {
         self.tallies.entry(measure).or_default().add(value);
     }
 
-    /// One measure; 0 of 0 where nothing was counted.
+    /// One measure; 0 of 0 if nothing was counted.
     pub fn get(&self, measure: &str) -> Tally {
         self.tallies.get(measure).copied().unwrap_or_default()
     }
@@ -88,7 +88,7 @@ pub struct FileScores {
 }
 
 impl FileScores {
-    /// Puts the scores of a side's windows together by file.
+    /// Combines the scores of a partition's windows by file.
     pub fn of(side: &Partition, windows: &[Scores]) -> Self {
         let mut files = BTreeMap::<&str, Scores>::new();
         for (row, scores) in side.rows.iter().zip(windows) {
@@ -97,8 +97,8 @@ impl FileScores {
         Self { files: files.into_values().collect() }
     }
 
-    /// A measure with its interval; `onset_f1`, the harmonic mean of precision and recall, among
-    /// them.
+    /// A measure with its interval, including `onset_f1`, the harmonic mean of precision and
+    /// recall.
     pub fn figure(&self, measure: &str, seed: u64) -> Option<(f64, Option<[f64; 2]>)> {
         if measure == "onset_f1" {
             let all: Vec<&Scores> = self.files.iter().collect();

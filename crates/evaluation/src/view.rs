@@ -1,4 +1,4 @@
-//! A report for people: Markdown, and one HTML file that needs nothing else.
+//! A report for reading: Markdown, and one self-contained HTML file.
 
 mod chart;
 mod page;
@@ -15,7 +15,7 @@ use super::report::{Better, EvalReport, Figure};
 pub use page::html;
 pub use text::markdown;
 
-/// The figures that stand first.
+/// The figures shown first.
 const HEADLINE: [&str; 16] = [
     "reconstruction.forced.accuracy",
     "reconstruction.sampled.accuracy",
@@ -35,12 +35,12 @@ const HEADLINE: [&str; 16] = [
     "interpolation.spearman",
 ];
 
-/// The figures of a report that stand first, in their order.
+/// The figures of a report that are shown first, in order.
 fn headline(report: &EvalReport) -> Vec<&Figure> {
     HEADLINE.iter().filter_map(|key| report.figure(key)).collect()
 }
 
-/// A number as people read it: four digits that count, at most.
+/// A number for display, with at most four significant digits.
 fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 1000.0 => format!("{value:.0}"),
@@ -70,7 +70,7 @@ fn goal(figure: &Figure) -> String {
     format!("{sign} {}, {reached}", number(goal))
 }
 
-/// The subject of the report, in a line.
+/// The subject of the report, in one line.
 fn subject(report: &EvalReport) -> String {
     format!(
         "Model {} ({}), corpus {}: {} held-out windows of {} pieces, none of them among the training \
@@ -90,7 +90,8 @@ fn subject(report: &EvalReport) -> String {
 /// Writes `eval.json`, `eval.md` and `eval.html` into a folder.
 ///
 /// # Errors
-/// Where a file can't be written, or is another program's and must stay; none is written then.
+/// Returns an error if a file can't be written, or belongs to another program and must be kept;
+/// none is written then.
 pub fn write_report(
     report: &EvalReport,
     kind: &Kind,
@@ -103,10 +104,10 @@ pub fn write_report(
     overwrite.write(&folder.join(FILES[2]), html(report, kind).as_bytes())
 }
 
-/// Whether [`write_report`] may write its files, before all is measured.
+/// Checks, before any measurement, whether [`write_report`] may write its files.
 ///
 /// # Errors
-/// [`corpus::artifact::ArtifactError::NotOwn`].
+/// Returns [`corpus::artifact::ArtifactError::NotOwn`] if it may not.
 pub fn check_report(folder: &Path, overwrite: Overwrite) -> ArtifactResult<()> {
     FILES.iter().try_for_each(|file| overwrite.check(&folder.join(file)))
 }

@@ -1,4 +1,5 @@
-//! Iterations of EM by shape, starts, scores and draws, on rows drawn here: `cargo bench -p gmm`.
+//! EM iterations by covariance type, starts, scores and samples, on rows generated here:
+//! `cargo bench -p gmm`.
 //!
 //! Comparisons with scikit-learn and linfa on larger problems: `cargo xtask bench gmm`.
 
@@ -48,7 +49,7 @@ fn iterations(c: &mut Criterion) {
     let mut group = c.benchmark_group("five iterations");
     group.sample_size(20).throughput(Throughput::Elements(5 * N as u64));
     for (name, shape) in SHAPES {
-        // From a fitted model, as most iterations of a fit are.
+        // From a fitted model, like most iterations of a fit.
         let start = Init::Model(Box::new(fitted(&samples, shape)));
         let params = GmmParams::new(K).covariance_type(shape).init(start).tol(0.0).max_iter(5);
         let params = params.check().unwrap();

@@ -1,4 +1,4 @@
-//! Chooses the number of components and the shape: `choose_k -- DATA.csv --largest 12`.
+//! Selects the number of components and the covariance type: `choose_k -- DATA.csv --largest 12`.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 mod common;

@@ -1,12 +1,12 @@
-//! Twelve rows in 256 dimensions: which estimate says most about rows not seen? `cargo run
-//! --release --example few_shot`.
+//! Twelve rows in 256 dimensions: which estimate predicts unseen rows best?
+//! `cargo run --release --example few_shot`.
 //!
-//! A population of six kinds is drawn, a large sample of it fitted once, and then twelve rows of
-//! one kind are all there is. Prints the mean log likelihood of 2,000 more rows of that kind under
-//! each estimate, over ten seeds.
+//! Draws a population of six kinds, fits a large sample of it once, and then has only twelve rows
+//! of one kind. Prints the mean log likelihood of 2,000 more rows of that kind under each estimate,
+//! over ten seeds.
 //!
-//! `few_shot -- ROWS.npy HELD_OUT.npy --components 2` does the same with given rows. Nothing is
-//! known of a population then, so priors come from the few rows themselves.
+//! `few_shot -- ROWS.npy HELD_OUT.npy --components 2` does the same with given rows. There is no
+//! known population then, so priors come from the few rows themselves.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 mod common;
@@ -25,15 +25,15 @@ const FEW: usize = 12;
 const KINDS: usize = 6;
 const SEEDS: u64 = 10;
 
-/// Compares estimates from few rows by what they say about rows not seen.
+/// Compares estimates from few rows by the likelihood of unseen rows.
 #[derive(Parser)]
 struct Args {
-    /// The few rows, `.npy` or CSV, instead of drawn ones
+    /// The few rows, `.npy` or CSV, instead of generated ones
     #[arg(requires = "held_out")]
     rows: Option<PathBuf>,
-    /// Rows of the same source, to be judged by
+    /// Rows of the same source for the evaluation
     held_out: Option<PathBuf>,
-    /// Components to fit to them
+    /// Number of components to fit
     #[arg(long, default_value_t = 1)]
     components: usize,
 }
@@ -62,7 +62,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// The estimates that need nothing but the rows.
+/// The estimates that need only the rows.
 fn from_files(rows: &Path, held_out: &Path, components: usize) -> Result<()> {
     let (few, unseen) = (Table::read(rows)?, Table::read(held_out)?);
     let d = few.n_columns;
@@ -88,7 +88,7 @@ fn from_files(rows: &Path, held_out: &Path, components: usize) -> Result<()> {
     Ok(())
 }
 
-/// Rows drawn here, and a known population.
+/// Generated rows from a known population.
 fn drawn() -> Result<()> {
     let mut rows: Vec<(&str, Vec<f64>)> = Vec::new();
     for seed in 0..SEEDS {

@@ -1,8 +1,9 @@
 //! Fits a mixture to a file of numbers: `fit -- DATA.npy|DATA.csv --components 16 --covariance
 //! full`.
 //!
-//! With `--init` the fit goes on from given parameters, and `--iterations` runs exactly that many;
-//! with `--json` the result is one JSON object with the parameters, the bounds and the criteria.
+//! With `--init`, the fit continues from given parameters, and `--iterations` runs exactly this
+//! many; with `--json` the result is one JSON object with the parameters, the bounds and the
+//! criteria.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 mod common;
@@ -24,13 +25,13 @@ struct Arguments {
     components: usize,
     #[arg(long, default_value = "full")]
     covariance: Shape,
-    /// Factors of low-rank covariances
+    /// Number of factors of low-rank covariances
     #[arg(long, default_value_t = 4)]
     rank: usize,
     /// JSON with weights, means and covariances (or precisions) to start from
     #[arg(long)]
     init: Option<PathBuf>,
-    /// Runs exactly this many iterations, whatever the change
+    /// Runs exactly this many iterations, without a convergence check
     #[arg(long)]
     iterations: Option<usize>,
     #[arg(long, default_value_t = 1)]
@@ -41,7 +42,7 @@ struct Arguments {
     seed: u64,
     #[arg(long)]
     threads: Option<usize>,
-    /// Fits in this type, whatever the type of the file
+    /// Fits in this data type, whatever that of the file
     #[arg(long, default_value = "float64")]
     dtype: DType,
     #[arg(long)]

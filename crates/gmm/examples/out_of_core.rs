@@ -1,8 +1,9 @@
 //! Fits a file larger than memory, block by block: `out_of_core -- DATA.f64 --columns 16
 //! --components 8`.
 //!
-//! The file holds little-endian `f64` rows and nothing else. One pass of stepwise EM, then passes
-//! of batch EM until the mean log likelihood settles; no more than one block of rows is in memory.
+//! The file contains only little-endian `f64` rows. The first pass is stepwise EM, followed by
+//! passes of batch EM until the mean log likelihood converges; only one block of rows is in memory
+//! at a time.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 mod common;
@@ -24,10 +25,10 @@ struct Arguments {
     columns: usize,
     #[arg(long, default_value_t = 8)]
     components: usize,
-    /// Rows in a block
+    /// Number of rows in a block
     #[arg(long, default_value_t = 65_536)]
     block: usize,
-    /// Passes of batch EM after the first, at most
+    /// Maximum number of passes of batch EM after the first pass
     #[arg(long, default_value_t = 10)]
     passes: usize,
     /// Prints times and memory instead of the model
@@ -35,7 +36,7 @@ struct Arguments {
     json: bool,
 }
 
-/// Reads the file block by block and hands each to `visit`.
+/// Reads the file block by block and passes each to `visit`.
 fn blocks(arguments: &Arguments, mut visit: impl FnMut(&Samples<'_>) -> Result<()>) -> Result<()> {
     let path = &arguments.data;
     let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -68,7 +69,7 @@ fn main() -> Result<()> {
     let mut em: Option<StepwiseEm> = None;
     blocks(&arguments, |block| {
         match &mut em {
-            // The first block makes the start.
+            // The first block determines the start.
             None => em = Some(StepwiseEm::new(params.clone().max_iter(3).fit(block, 0)?.model)),
             Some(em) => {
                 em.step(block)?;

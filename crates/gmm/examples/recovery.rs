@@ -1,9 +1,9 @@
-//! Known mixtures over 50 seeds: are means, weights and `K` found again? `cargo run --release
-//! --example recovery`.
+//! Recovery of known mixtures over 50 seeds: means, weights and `K`.
+//! `cargo run --release --example recovery`.
 //!
-//! Each seed draws three, four or five full components in four dimensions and 3,000 rows of them.
-//! Prints how far means and weights are off when `K` is known, and how often each criterion finds
-//! `K` between 1 and 8.
+//! Each seed draws three, four or five full components in four dimensions and 3,000 rows from them.
+//! Prints the errors of means and weights when `K` is known, and how often each criterion finds `K`
+//! between 1 and 8.
 #![allow(clippy::print_stdout, reason = "an example shows its results")]
 
 use anyhow::Result;
@@ -17,8 +17,8 @@ const SEEDS: u64 = 50;
 const N: usize = 3_000;
 const D: usize = 4;
 
-/// Components with covariances `A Aᵀ / D + I / 4`, `A` standard normal, and means four times
-/// standard normal.
+/// Components with covariances `A Aᵀ / D + I / 4`, where `A` is standard normal, and means of four
+/// times standard normal.
 fn known(k: usize, rng: &mut ChaCha8Rng) -> Result<GaussianMixture> {
     let mut normal = || -> f64 { StandardNormal.sample(rng) };
     let means = (0..k * D).map(|_| 4.0 * normal()).collect();

@@ -3,17 +3,17 @@
 use crate::update::{self, CovarianceUpdate};
 use crate::{Covariances, GaussianMixture, ModelError, Real, Samples, em};
 
-/// A mixture adapted to new samples, and how much of each component is new.
+/// A mixture adapted to new samples, with the fraction of each component that is new.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adapted {
     /// The adapted mixture.
     pub model: GaussianMixture,
-    /// Fraction of the new samples in each component, `n_k / (n_k + relevance)`: 0 is the old
+    /// Weight of the new samples in each component, `n_k / (n_k + relevance)`: 0 leaves the old
     /// component unchanged.
     pub shares: Vec<f64>,
 }
 
-/// Number of new samples at which a component is half new.
+/// Number of new samples at which old and new samples count equally.
 struct Relevance {
     mean: f64,
     covariance: f64,
@@ -22,16 +22,16 @@ struct Relevance {
 }
 
 impl GaussianMixture {
-    /// Moves weights, means and covariances towards new samples, each component as far as it is
-    /// responsible for them.
+    /// Moves weights, means and covariances toward new samples, each component in proportion to its
+    /// responsibility for them.
     ///
-    /// With `a = n_k / (n_k + relevance)`: `μ' = a x̄ + (1 - a) μ`, `Σ' = a E[x xᵀ] + (1 - a)(Σ + μ
-    /// μᵀ) - μ' μ'ᵀ`, and weights `a n_k / n + (1 - a) w`, scaled to sum to 1. Positive definite
-    /// whatever the number of samples. Tied covariances stay as they are.
+    /// With `a = n_k / (n_k + relevance)`: `μ' = a x̄ + (1 - a) μ`,
+    /// `Σ' = a E[x xᵀ] + (1 - a)(Σ + μ μᵀ) - μ' μ'ᵀ`, and weights `a n_k / n + (1 - a) w`, scaled
+    /// to sum to 1. Positive definite for any number of samples. Tied covariances are unchanged.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`], or [`ModelError::BadValue`] when the relevance is not
-    /// positive and finite.
+    /// Returns [`ModelError::FeatureMismatch`] if the numbers of features differ, and
+    /// [`ModelError::BadValue`] if the relevance is not positive and finite.
     pub fn adapt<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -42,16 +42,16 @@ impl GaussianMixture {
         self.adapt_by(samples, &relevance)
     }
 
-    /// [`GaussianMixture::adapt`] with a relevance each for means and covariances, and spreads
-    /// about the new mean: with `b = n_k / (n_k + covariance_relevance)`, `Σ' = b S + (1 - b) Σ`,
-    /// where `S` is the covariance of the samples.
+    /// Like [`GaussianMixture::adapt`], with separate relevances for means and covariances, and
+    /// with spreads about the new mean: with `b = n_k / (n_k + covariance_relevance)`,
+    /// `Σ' = b S + (1 - b) Σ`, where `S` is the covariance of the samples.
     ///
-    /// `adapt` widens a component along the way that its mean has moved, as if the new samples and
-    /// the old ones were one set. Here they are another set of the same shape: what is drawn lies
-    /// where the new samples do, as wide as the old component until they are enough to tell.
+    /// `adapt` widens a component in the direction in which its mean moves, as if the new and the
+    /// old samples were one set. Here they are separate sets of the same shape: the distribution is
+    /// located at the new samples, and as wide as the old component until there are enough of them.
     ///
     /// # Errors
-    /// As [`GaussianMixture::adapt`].
+    /// Same as [`GaussianMixture::adapt`].
     pub fn adapt_about<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -119,7 +119,7 @@ impl GaussianMixture {
         let covariances = match self.covariances() {
             Covariances::Tied(v) => Covariances::Tied(v.clone()),
             Covariances::LowRank { rank, values } => {
-                // No feature's own variance falls far below what it was.
+                // No feature's variance may fall far below its former value.
                 let least =
                     values.chunks(rank + 1).map(|row| row[*rank]).fold(f64::INFINITY, f64::min);
                 update::factored(&adapted(), d, *rank, 1e-6 * least, Some(self.covariances()))

@@ -1,4 +1,4 @@
-//! Views of ndarray as samples, and results as its arrays (feature `ndarray`).
+//! Conversions between ndarray arrays and samples or results (feature `ndarray`).
 
 use crate::{Draws, GaussianMixture, Real, Responsibilities, Samples, SamplesError};
 use ndarray::{Array2, Array3, ArrayView2};
@@ -23,8 +23,8 @@ impl<'a, T: Real> TryFrom<ArrayView2<'a, T>> for Samples<'a, T> {
     type Error = SamplesError;
 
     /// # Errors
-    /// [`SamplesError::NotRowMajor`] for transposed arrays and parts of wider ones, whose
-    /// `as_standard_layout` is row-major; otherwise as [`Samples::new`].
+    /// Returns [`SamplesError::NotRowMajor`] for transposed arrays and slices of wider ones, whose
+    /// `as_standard_layout` is row-major; otherwise same as [`Samples::new`].
     fn try_from(view: ArrayView2<'a, T>) -> Result<Self, SamplesError> {
         let (n_samples, n_features) = view.dim();
         let data = view.to_slice().ok_or(SamplesError::NotRowMajor)?;
@@ -38,7 +38,7 @@ impl GaussianMixture {
         array(self.means().to_vec(), self.n_features())
     }
 
-    /// Component covariances, `[K, D, D]`, whatever the stored shape.
+    /// Component covariances, `[K, D, D]`, whatever the covariance type.
     pub fn covariances_array(&self) -> Array3<f64> {
         let (k, d) = (self.n_components(), self.n_features());
         let all = (0..k).flat_map(|component| self.covariance(component)).collect();

@@ -1,5 +1,5 @@
-//! [`BayesianParams`]: mixtures fitted by variational inference, which empties the components that
-//! it does not need.
+//! [`BayesianParams`]: mixtures fitted by variational inference, which leaves unneeded components
+//! empty.
 
 use crate::em::{FitError, variational};
 use crate::init::Init;
@@ -34,9 +34,9 @@ pub struct BayesianParams {
 }
 
 impl BayesianParams {
-    /// Defaults for at most `n_components`: full covariances, a Dirichlet process of concentration
-    /// `1 / K`, mean precision 1, as many degrees of freedom as features, `tol` 1e-3, `max_iter`
-    /// 100, `reg_covar` 1e-6.
+    /// Defaults for at most `n_components`: full covariances, a Dirichlet process with
+    /// concentration `1 / K`, mean precision 1, degrees of freedom equal to the number of features,
+    /// `tol` 1e-3, `max_iter` 100, `reg_covar` 1e-6.
     pub fn new(n_components: usize) -> Self {
         Self {
             common: GmmParams::new(n_components),
@@ -48,7 +48,7 @@ impl BayesianParams {
         }
     }
 
-    /// Sets the shape of the covariances; low rank is refused.
+    /// Sets the covariance type; low rank is not supported.
     #[must_use]
     pub fn covariance_type(mut self, covariance_type: CovarianceType) -> Self {
         self.common = self.common.covariance_type(covariance_type);
@@ -62,21 +62,21 @@ impl BayesianParams {
         self
     }
 
-    /// Sets `β₀`: how many samples the prior mean, that of all samples, counts for.
+    /// Sets `β₀`: the number of samples that the prior mean (the mean of all samples) counts as.
     #[must_use]
     pub fn mean_precision(mut self, beta: f64) -> Self {
         self.settings.mean_precision = beta;
         self
     }
 
-    /// Sets `ν₀`, which must be above the number of features less one.
+    /// Sets `ν₀`, which must be greater than the number of features minus one.
     #[must_use]
     pub fn degrees_of_freedom(mut self, nu: f64) -> Self {
         self.settings.degrees_of_freedom = Some(nu);
         self
     }
 
-    /// Sets what is added to the diagonal of every component's own covariance, in squared units of
+    /// Sets the value added to the diagonal of every component's covariance, in squared units of
     /// the data.
     #[must_use]
     pub fn reg_covar(mut self, reg_covar: f64) -> Self {
@@ -91,15 +91,15 @@ impl BayesianParams {
         self
     }
 
-    /// Sets the largest number of iterations.
+    /// Sets the maximum number of iterations.
     #[must_use]
     pub fn max_iter(mut self, max_iter: usize) -> Self {
         self.common = self.common.max_iter(max_iter);
         self
     }
 
-    /// Sets how the starting responsibilities are made; [`Init::Random`] and [`Init::Model`] give
-    /// none and are refused.
+    /// Sets the method for the initial responsibilities; [`Init::Random`] and [`Init::Model`]
+    /// provide none and are rejected.
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
         self.common = self.common.init(init);
@@ -109,7 +109,7 @@ impl BayesianParams {
     /// Checks the parameters and fits. The same inputs give the same bits at any number of threads.
     ///
     /// # Errors
-    /// [`FitError`], as [`GmmParams::fit`].
+    /// Returns a [`FitError`], same as [`GmmParams::fit`].
     pub fn fit<T: Real>(
         self,
         samples: &Samples<'_, T>,

@@ -1,4 +1,4 @@
-//! k-means, and how far two partitions of the same things agree.
+//! k-means, and measures of agreement of two partitions of the same items.
 
 mod agreement;
 mod k_means;

@@ -3,28 +3,29 @@
 use crate::factor;
 use serde::{Deserialize, Serialize};
 
-/// Shape of the component covariances.
+/// Type of the component covariances.
 ///
-/// Free parameters for `K` components in `D` dimensions, means and weights not counted: full `K D
-/// (D+1)/2`, tied `D (D+1)/2`, diag `K D`, spherical `K`, low rank `K (D (R+1) - R (R-1)/2)`.
+/// Number of free parameters for `K` components in `D` dimensions, excluding means and weights:
+/// full `K D (D+1)/2`, tied `D (D+1)/2`, diag `K D`, spherical `K`, low rank
+/// `K (D (R+1) - R (R-1)/2)`.
 #[derive(
     Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
 )]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CovarianceType {
-    /// Each component has its own symmetric matrix.
+    /// Each component has a separate symmetric matrix.
     #[default]
     Full,
     /// All components share one symmetric matrix.
     Tied,
-    /// Each component has its own variance per feature.
+    /// Each component has a separate variance per feature.
     Diag,
     /// Each component has one variance for all features.
     Spherical,
-    /// Each component has `R` factors and its own variance per feature, `Λ Λᵀ + Ψ`: a mixture of
-    /// factor analyzers (Ghahramani & Hinton 1996), for many features and few samples. `R` must lie
-    /// below the number of features.
+    /// Each component has `R` factors and a separate variance per feature, `Λ Λᵀ + Ψ`: a mixture of
+    /// factor analyzers (Ghahramani & Hinton 1996), for many features and few samples. `R` must be
+    /// less than the number of features.
     LowRank(
         /// `R`, the number of factors.
         usize,
@@ -40,14 +41,14 @@ impl CovarianceType {
             Self::Diag => n_components * n_features,
             Self::Spherical => n_components,
             Self::LowRank(rank) => {
-                // Rotating the factors changes nothing, which takes R (R - 1) / 2 from their
+                // Rotating the factors changes nothing, which subtracts R (R - 1) / 2 degrees of
                 // freedom.
                 n_components * (n_features * (rank + 1) - rank * rank.saturating_sub(1) / 2)
             }
         }
     }
 
-    /// The shape of second moments that the M step needs.
+    /// The type of second moments that the M step needs.
     pub(crate) fn of_moments(self) -> Self {
         match self {
             Self::LowRank(_) => Self::Full,
@@ -56,7 +57,7 @@ impl CovarianceType {
     }
 }
 
-/// Covariances of all components, in the shape that their [`CovarianceType`] stores.
+/// Covariances of all components, in the layout of their [`CovarianceType`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Covariances {
@@ -68,7 +69,7 @@ pub enum Covariances {
     Diag(Vec<f64>),
     /// `[K]`: variances.
     Spherical(Vec<f64>),
-    /// `[K, D, R + 1]`: each feature's loadings on the factors, then its own variance.
+    /// `[K, D, R + 1]`: each feature's loadings on the factors, followed by its own variance.
     LowRank {
         /// `R`, the number of factors.
         rank: usize,
@@ -78,7 +79,7 @@ pub enum Covariances {
 }
 
 impl Covariances {
-    /// The shape stored.
+    /// The type of the covariances.
     pub fn covariance_type(&self) -> CovarianceType {
         match self {
             Self::Full(_) => CovarianceType::Full,
@@ -97,7 +98,7 @@ impl Covariances {
         }
     }
 
-    /// Number of values that `n_components` in `n_features` dimensions store.
+    /// Number of values stored for `n_components` in `n_features` dimensions.
     pub(crate) fn expected_len(&self, n_components: usize, n_features: usize) -> usize {
         match self {
             Self::Full(_) => n_components * n_features * n_features,

@@ -1,4 +1,4 @@
-//! Factorized covariances: what a density needs of them.
+//! Factorized covariances, for computing densities.
 
 mod block;
 
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 pub(crate) use block::{BLOCK_ROWS, BlockDensity, DensityScratch, normalize};
 
-/// Inverse factors of the covariances, one or one per component.
+/// Inverse factors of the covariances: one per component, or a single one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Precision {
     /// `L⁻¹` of each component, `[K, D, D]`.
@@ -25,7 +25,7 @@ pub(crate) enum Precision {
     LowRank { scales: Vec<f64>, projections: Vec<f64> },
 }
 
-/// Inverse Cholesky factors and normalizing constants of a mixture's components.
+/// Inverse Cholesky factors and normalization constants of a mixture's components.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cholesky {
     precision: Precision,
@@ -47,7 +47,7 @@ impl Cholesky {
         Self::in_place_of(None, covariances, n_components, d)
     }
 
-    /// [`new`](Self::new) in the memory of factors that are no longer needed.
+    /// Like [`new`](Self::new), reusing the memory of factors that are no longer needed.
     pub(crate) fn in_place_of(
         spare: Option<Self>,
         covariances: &Covariances,
@@ -68,7 +68,7 @@ impl Cholesky {
                     .with_min_len(grain(d * d * d))
                     .map(|(inverse, matrix)| inverse_factor(matrix, d, inverse))
                     .collect();
-                // The first that fails is named, whichever failed first.
+                // The error names the first singular component, whichever task failed first.
                 let log_dets: Result<_, _> = (factored.into_iter().enumerate())
                     .map(|(k, log_det)| log_det.map_err(|_| SingularComponent(k)))
                     .collect();
@@ -124,7 +124,7 @@ impl Cholesky {
                 let rank = projections.len() / scales.len();
                 let explained = &projections[component * rank * d..][..rank * d];
                 let length: f64 = z.iter().map(|z| z * z).sum();
-                // What cancels is below rounding of the length itself.
+                // The cancellation error is below the rounding error of the length itself.
                 (length * (1.0 + 1e-12) - projected(explained, &z)).max(0.0)
             }
         };
@@ -167,7 +167,8 @@ fn inverse_factor(
     }
 }
 
-/// `1 / σ` of every variance; the component of the first that is not positive is the error.
+/// `1 / σ` for every variance. Returns the first component with a variance that is not positive as
+/// the error.
 fn inverse_roots(variances: &[f64], per_component: usize) -> Result<Vec<f64>, SingularComponent> {
     let usable = |v: f64| v > 0.0 && v.is_finite() && v.sqrt().recip().is_finite();
     match variances.iter().position(|v| !usable(*v)) {

@@ -1,4 +1,4 @@
-//! The EM loop: starts, iterations, and the choice between starts.
+//! The EM loop: starts, iterations, and selection of the best start.
 
 mod background;
 mod begin;
@@ -8,7 +8,7 @@ mod error;
 mod m_step;
 mod pass;
 mod search;
-mod shares;
+mod sparse;
 mod start;
 mod sums;
 mod tied;
@@ -41,8 +41,8 @@ struct Run {
 
 /// Fits a mixture; see [`ValidParams::fit_observed`](crate::ValidParams::fit_observed).
 ///
-/// Fits to the same samples with the same seed may share parts of their starts in `shared`; that
-/// changes no result.
+/// Fits to the same samples with the same seed may share parts of their starts in `shared`; the
+/// results are unaffected.
 pub(crate) fn fit<T: Real>(
     values: &Values,
     samples: &Samples<'_, T>,
@@ -152,14 +152,14 @@ fn run_start<T: Real>(
     Ok(Run { model, lower_bounds, converged, score, repairs, prior_shares })
 }
 
-/// Moments of one E step, and the log likelihood.
+/// Moments from one E step, and the log likelihood.
 pub(crate) struct Collected {
     pub(crate) moments: Vec<Moments>,
     pub(crate) log_likelihood: f64,
 }
 
-/// Moments of `samples` under `model`, which has as many features; tied covariances get full
-/// moments.
+/// Moments of `samples` under `model`, which must have the same number of features; tied
+/// covariances get full moments.
 pub(crate) fn moments<T: Real>(model: &GaussianMixture, samples: &Samples<'_, T>) -> Collected {
     let covariance_type = match model.covariance_type() {
         CovarianceType::Tied => CovarianceType::Full,

@@ -1,24 +1,24 @@
-//! [`ModelError`], and the checks of parameters that end in it.
+//! [`ModelError`], and the checks of parameters.
 
 use crate::linalg::NotPositiveDefinite;
 use crate::points::PointsError;
 use thiserror::Error;
 
-/// Reason why parameters don't form a mixture, or samples don't fit one.
+/// Reason why parameters are not a valid mixture, or samples don't fit one.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// There is no component.
+    /// There are no components.
     #[error("a mixture needs at least one component")]
     NoComponents,
-    /// An array does not have the length that the number of components and features asks for.
+    /// The length of an array does not match the number of components and features.
     #[error("{what} hold {found} values where {expected} are needed")]
     Length {
-        /// Which array.
+        /// The array.
         what: &'static str,
         /// Its length.
         found: usize,
-        /// The length needed.
+        /// The required length.
         expected: usize,
     },
     /// A weight, mean or covariance is not finite, or a weight is negative.
@@ -26,14 +26,14 @@ pub enum ModelError {
         "value {index} of the {what} is {value}; values must be finite and weights not negative"
     )]
     BadValue {
-        /// Which array.
+        /// The array.
         what: &'static str,
         /// Index in that array.
         index: usize,
         /// The value found.
         value: f64,
     },
-    /// The weights do not sum to one.
+    /// The weights do not sum to 1.
     #[error("the weights sum to {total}; they must sum to 1 (to within 1e-6)")]
     WeightSum {
         /// The sum found.
@@ -45,7 +45,7 @@ pub enum ModelError {
         /// The component, counted from 0.
         component: usize,
     },
-    /// A covariance that belongs to no component has no Cholesky factor.
+    /// A covariance without a component has no Cholesky factor.
     #[error("the covariance is not positive definite")]
     SingularCovariance,
     /// A covariance is not symmetric.
@@ -53,9 +53,9 @@ pub enum ModelError {
         "the {what} are not symmetric: row {row}, column {column} of matrix {matrix} is {value}, and across the diagonal it is {mirrored}"
     )]
     NotSymmetric {
-        /// Which array.
+        /// The array.
         what: &'static str,
-        /// Which matrix of it, counted from 0.
+        /// Index of the matrix, from 0.
         matrix: usize,
         /// Row, counted from 0.
         row: usize,
@@ -66,7 +66,7 @@ pub enum ModelError {
         /// The value found across the diagonal.
         mirrored: f64,
     },
-    /// Low-rank covariances without a factor, or with more than can be counted.
+    /// Low-rank covariances without factors, or with too many to represent.
     #[error(
         "the rank of the covariances is {rank}; it must be 1 or more (without factors, covariances are diagonal)"
     )]
@@ -91,30 +91,30 @@ pub enum ModelError {
         /// Largest magnitude allowed.
         limit: f64,
     },
-    /// Samples have another number of features than the mixture.
+    /// Samples and mixture have different numbers of features.
     #[error("the samples have {found} features where the mixture has {expected}")]
     FeatureMismatch {
-        /// Features of the samples.
+        /// Number of features of the samples.
         found: usize,
-        /// Features of the mixture.
+        /// Number of features of the mixture.
         expected: usize,
     },
-    /// Features that do not exist, repeat, or leave nothing over.
+    /// Features don't exist, are repeated, or leave none over.
     #[error(
         "the features {features:?} cannot be used: they must differ and lie below {n_features}, and some must be left over where values are given"
     )]
     BadFeatures {
-        /// The features asked for.
+        /// The requested features.
         features: Vec<usize>,
-        /// How many there are.
+        /// Number of features.
         n_features: usize,
     },
-    /// There is no such component.
+    /// The component does not exist.
     #[error("there is no component {component}: the mixture has {n_components}, counted from 0")]
     NoSuchComponent {
-        /// The component asked for.
+        /// The requested component.
         component: usize,
-        /// How many there are.
+        /// Number of components.
         n_components: usize,
     },
 }
@@ -131,7 +131,8 @@ pub(crate) fn symmetrize(matrices: &mut [f64], d: usize) -> Result<(), ModelErro
         for row in 0..d {
             for column in 0..row {
                 let (value, mirrored) = (values[row * d + column], values[column * d + row]);
-                // Off the diagonal, values are at most the root of what stands on it.
+                // Off the diagonal, values are at most the root of the product of their diagonal
+                // entries.
                 let scale = (values[row * d + row] * values[column * d + column]).abs().sqrt();
                 let largest = scale.max(value.abs()).max(mirrored.abs());
                 if (value - mirrored).abs() > 1e-6 * largest {

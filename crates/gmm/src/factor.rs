@@ -1,13 +1,14 @@
 //! Factor analysis of one covariance: `Σ = Λ Λᵀ + Ψ` with loadings `Λ` (`[D, R]`) and a diagonal
 //! `Ψ`.
 //!
-//! Stored as `[D, R + 1]`: each feature's loadings, then its own variance. Everything goes through
-//! the `[R, R]` matrix `C = I + Λᵀ Ψ⁻¹ Λ` (Woodbury), so nothing of size `[D, D]` is inverted.
+//! Stored as `[D, R + 1]`: each feature's loadings, followed by its own variance. Everything is
+//! computed with the `[R, R]` matrix `C = I + Λᵀ Ψ⁻¹ Λ` (Woodbury), so nothing of size `[D, D]` is
+//! inverted.
 
 use crate::linalg::{self, NotPositiveDefinite, dot};
 
-/// EM steps on the covariance in each M step of the mixture: more move the factors faster, one is
-/// enough to rise.
+/// Number of EM steps on the covariance in each M step of the mixture: more move the factors
+/// faster; one is enough to increase the likelihood.
 const STEPS: usize = 3;
 
 /// `Λ Λᵀ + Ψ`, dense `[D, D]`.
@@ -70,17 +71,17 @@ impl Woodbury {
     }
 }
 
-/// Loadings and variances, `[D, R + 1]`, that raise the likelihood of samples with the covariance
-/// `scatter` (`[D, D]`).
+/// Loadings and variances, `[D, R + 1]`, that increase the likelihood of samples with the
+/// covariance `scatter` (`[D, D]`).
 ///
 /// Starts from `before`, or from the leading eigenvectors of `scatter` (Tipping & Bishop 1999).
-/// Each step is one of EM for factor analysis (Rubin & Thayer 1982; Ghahramani & Hinton 1996): with
-/// `β = Λᵀ Σ⁻¹`, `Λ' = S βᵀ (I - β Λ + β S βᵀ)⁻¹` and `Ψ' = diag (S - Λ' β S)`; variances below
-/// `floor` are raised to it, which is where the bound, one-peaked in each, is highest among those
-/// allowed.
+/// Each step is one EM step for factor analysis (Rubin & Thayer 1982; Ghahramani & Hinton 1996):
+/// with `β = Λᵀ Σ⁻¹`, `Λ' = S βᵀ (I - β Λ + β S βᵀ)⁻¹` and `Ψ' = diag (S - Λ' β S)`. Variances
+/// below `floor` are raised to it, which maximizes the bound under this constraint, because it is
+/// unimodal in each of them.
 ///
 /// # Errors
-/// When `scatter` is not finite or has no positive part at all.
+/// Returns an error if `scatter` is not finite or has no positive eigenvalue.
 pub(crate) fn fit(
     scatter: &[f64],
     d: usize,
@@ -98,8 +99,8 @@ pub(crate) fn fit(
     Ok(values)
 }
 
-/// Probabilistic principal components: the leading eigenvectors, and the mean of what is left as
-/// every variance.
+/// Probabilistic principal components: the leading eigenvectors, and the mean of the remaining
+/// eigenvalues as every variance.
 fn principal(
     scatter: &[f64],
     d: usize,
@@ -112,7 +113,7 @@ fn principal(
     let mut values = Vec::with_capacity(d * (rank + 1));
     for j in 0..d {
         for a in 0..rank {
-            // Eigenvalues rise, so the leading ones come last.
+            // Eigenvalues are ascending, so the leading ones are last.
             let at = d - 1 - a;
             values.push(vectors[j * d + at] * (levels[at] - noise).max(0.0).sqrt());
         }
@@ -214,7 +215,7 @@ mod tests {
         for (found, wanted) in dense(&values, 1).iter().zip(&matrix) {
             assert!((found - wanted).abs() < 1e-6, "{values:?}");
         }
-        // It stays where it is.
+        // A fixed point.
         let still = fit(&matrix, 3, 1, 1e-9, Some(&VALUES)).unwrap();
         assert!(still.iter().zip(&VALUES).all(|(a, b)| (a - b).abs() < 1e-14), "{still:?}");
     }

@@ -1,4 +1,4 @@
-//! [`Gaussian`]: one normal distribution, and how far and by what map it is from another.
+//! [`Gaussian`]: a normal distribution, with distances and transport maps to others.
 
 mod barycenter;
 
@@ -14,8 +14,8 @@ pub struct Gaussian {
     factor: Vec<f64>,
 }
 
-/// The affine map `x ↦ μ₂ + M (x - μ₁)` that carries one Gaussian onto another at the least squared
-/// distance moved.
+/// The affine map `x ↦ μ₂ + M (x - μ₁)` that transports one Gaussian to another with the least
+/// squared distance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransportMap {
     from: Vec<f64>,
@@ -24,11 +24,11 @@ pub struct TransportMap {
 }
 
 impl Gaussian {
-    /// Makes a Gaussian from its mean `[D]` and its covariance, dense row-major `[D, D]`.
+    /// Creates a Gaussian from its mean `[D]` and its covariance, dense row-major `[D, D]`.
     ///
     /// # Errors
-    /// [`ModelError`] when a shape is wrong, a value is not finite, or the covariance is not
-    /// symmetric and positive definite.
+    /// Returns a [`ModelError`] if a shape is wrong, a value is not finite, or the covariance is
+    /// not symmetric and positive definite.
     pub fn new(mean: Vec<f64>, mut covariance: Vec<f64>) -> Result<Self, ModelError> {
         let d = mean.len();
         if covariance.len() != d * d || d == 0 {
@@ -53,7 +53,8 @@ impl Gaussian {
         &self.covariance
     }
 
-    fn half_log_det(&self) -> f64 {
+    /// Half the logarithm of the determinant of the covariance, `½ ln |Σ|`.
+    pub fn half_log_det(&self) -> f64 {
         let d = self.mean.len();
         (0..d).map(|i| self.factor[i * d + i].ln()).sum()
     }
@@ -66,8 +67,8 @@ impl Gaussian {
         self.standardized(x).iter().map(|z| z * z).sum()
     }
 
-    /// The standard coordinates `L⁻¹ (x - μ)` of a point, with `L Lᵀ = Σ`: of a draw of this
-    /// Gaussian they are independent and of variance 1.
+    /// The standard coordinates `L⁻¹ (x - μ)` of a point, with `L Lᵀ = Σ`: for samples of this
+    /// Gaussian they are independent with variance 1.
     ///
     /// # Panics
     /// If `x` has another length than the mean.
@@ -83,7 +84,7 @@ impl Gaussian {
         z
     }
 
-    /// The point `μ + L z` of standard coordinates: the inverse of
+    /// The point `μ + L z` with standard coordinates `z`: the inverse of
     /// [`standardized`](Self::standardized).
     ///
     /// # Panics
@@ -107,7 +108,7 @@ impl Gaussian {
         let d = self.mean.len();
         let shifted: Vec<f64> = b.iter().zip(&self.mean).map(|(b, m)| b + m).collect();
         let mut x = self.standardized(&shifted);
-        // Lᵀ x = L⁻¹ b, from the last one up.
+        // Lᵀ x = L⁻¹ b, backward from the last entry.
         for i in (0..d).rev() {
             let known: f64 = (i + 1..d).map(|j| self.factor[j * d + i] * x[j]).sum();
             x[i] = (x[i] - known) / self.factor[i * d + i];
@@ -119,7 +120,7 @@ impl Gaussian {
     /// 0 for equal distributions; `e^-distance` bounds their overlap.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the dimensions differ.
     pub fn bhattacharyya(&self, other: &Self) -> Result<f64, ModelError> {
         self.expect_same_features(other)?;
         let middle = self.covariance.iter().zip(&other.covariance).map(|(a, b)| 0.5 * (a + b));
@@ -134,7 +135,7 @@ impl Gaussian {
     /// data.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the dimensions differ.
     pub fn wasserstein(&self, other: &Self) -> Result<f64, ModelError> {
         self.expect_same_features(other)?;
         let d = self.mean.len();
@@ -146,12 +147,12 @@ impl Gaussian {
         Ok((moved + spread.max(0.0)).sqrt())
     }
 
-    /// Optimal transport map to another Gaussian: `M = Σ₁^-½ (Σ₁^½ Σ₂ Σ₁^½)^½ Σ₁^-½`, which is
-    /// `L₁⁻ᵀ (L₁ᵀ Σ₂ L₁)^½ L₁⁻¹` as well: Cholesky factors keep their digits where features differ
-    /// in scale, roots of the whole matrices do not.
+    /// Optimal transport map to another Gaussian: `M = Σ₁^-½ (Σ₁^½ Σ₂ Σ₁^½)^½ Σ₁^-½`, which equals
+    /// `L₁⁻ᵀ (L₁ᵀ Σ₂ L₁)^½ L₁⁻¹`: Cholesky factors stay accurate if features differ in scale,
+    /// unlike roots of the whole matrices.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the dimensions differ.
     pub fn transport_to(&self, other: &Self) -> Result<TransportMap, ModelError> {
         self.expect_same_features(other)?;
         let matrix = self.transport_matrix(other);
@@ -172,12 +173,12 @@ impl Gaussian {
         product
     }
 
-    /// The matrix of the transport: with `L₂ᵀ L₁ = U S Vᵀ` it is `W S Wᵀ` for `W = L₁⁻ᵀ V`.
+    /// The matrix of the transport: with `L₂ᵀ L₁ = U S Vᵀ`, this is `W S Wᵀ` for `W = L₁⁻ᵀ V`.
     fn transport_matrix(&self, other: &Self) -> Vec<f64> {
         let d = self.mean.len();
         let (vectors, values) = linalg::right_singular(&self.product(other), d);
         let inverse = linalg::invert_lower(&self.factor, d);
-        // Rows of `vectors` are those of Vᵀ, so that this is Vᵀ L₁⁻¹ = Wᵀ.
+        // Rows of `vectors` are those of Vᵀ, so this is Vᵀ L₁⁻¹ = Wᵀ.
         let transposed: Vec<f64> = (0..d * d).map(|at| inverse[at % d * d + at / d]).collect();
         let mut w = vec![0.0; d * d];
         linalg::times_transposed(&mut w, &vectors, &transposed, d);
@@ -218,7 +219,7 @@ impl TransportMap {
             .collect()
     }
 
-    /// The point a share `t` of the way along the path of `x`: `t` 0 gives `x`, `t` 1 its image.
+    /// The point at fraction `t` of the path of `x`: `t = 0` gives `x`, `t = 1` its image.
     ///
     /// # Panics
     /// If `x` has another length than the means.
@@ -256,7 +257,7 @@ mod tests {
     fn the_map_carries_the_covariance_over() {
         let (a, b) = pair();
         let map = a.transport_to(&b).unwrap();
-        // M Σ₁ Mᵀ = Σ₂, M being symmetric.
+        // M Σ₁ Mᵀ = Σ₂, where M is symmetric.
         let carried = linalg::sandwich(&map.matrix, a.covariance(), 2);
         for (found, wanted) in carried.iter().zip(b.covariance()) {
             assert!((found - wanted).abs() < 1e-13, "{carried:?}");

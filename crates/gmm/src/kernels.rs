@@ -1,10 +1,9 @@
 //! The inner loops: distances, exponentials and weighted sums over blocks of rows, in vector
 //! registers.
 //!
-//! Rows lie across the lanes of a register wherever a row's result is one number, so no sum runs
-//! across lanes and a row's result does not depend on its neighbors. The instruction set is found
-//! at run time; all sizes of registers give sums in the same order, except where a comment says
-//! otherwise.
+//! If the result for a row is one number, rows are placed across the lanes of a register, so no sum
+//! runs across lanes and a row's result does not depend on its neighbors. The instruction set is
+//! detected at run time; all register sizes add in the same order, unless a comment says otherwise.
 #![allow(
     clippy::inline_always,
     reason = "what is not inlined into the dispatched function is not compiled for its instruction set"

@@ -1,4 +1,4 @@
-//! The only file that talks to faer: small factorizations and the two products of the EM loop.
+//! The only file that uses faer: small factorizations and the two products of the EM loop.
 //!
 //! Everything here runs on the calling thread; callers run blocks and components in parallel.
 
@@ -24,7 +24,7 @@ pub(crate) fn cholesky(matrix: &[f64], d: usize) -> Result<Vec<f64>, NotPositive
     Ok(factor)
 }
 
-/// [`cholesky`] in the place of the matrix.
+/// Like [`cholesky`], in place.
 pub(crate) fn cholesky_in(factor: &mut [f64], d: usize) -> Result<(), NotPositiveDefinite> {
     let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(d, Par::Seq, Spec::default()));
     cholesky_in_place(
@@ -49,7 +49,7 @@ pub(crate) fn invert_lower(factor: &[f64], d: usize) -> Vec<f64> {
     inverse
 }
 
-/// [`invert_lower`] into an existing matrix.
+/// Like [`invert_lower`], into an existing matrix.
 pub(crate) fn invert_lower_into(factor: &[f64], d: usize, inverse: &mut [f64]) {
     inverse.fill(0.0);
     invert_lower_triangular(
@@ -88,7 +88,8 @@ pub(crate) fn times_transposed(out: &mut [f64], a: &[f64], b: &[f64], d: usize) 
     );
 }
 
-/// Adds the lower triangle of `zᵀ z` to `gram` (`[d, d]`); above the diagonal nothing is touched.
+/// Adds the lower triangle of `zᵀ z` to `gram` (`[d, d]`); the values above the diagonal are not
+/// changed.
 pub(crate) fn add_gram_lower<T: Real>(gram: &mut [T], z: &[T], d: usize) {
     let rows = z.len() / d;
     let z = MatRef::from_row_major_slice(z, rows, d);
@@ -110,7 +111,7 @@ pub(crate) fn add_gram_lower<T: Real>(gram: &mut [T], z: &[T], d: usize) {
 /// (Demmel & Veselić 1992), which an eigenvalue decomposition of the product with its transpose
 /// loses.
 pub(crate) fn right_singular(matrix: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
-    // Columns as rows, so that a rotation walks along memory.
+    // Columns as rows, so that a rotation accesses contiguous memory.
     let mut columns: Vec<f64> = (0..d * d).map(|at| matrix[at % d * d + at / d]).collect();
     let mut vectors = vec![0.0; d * d];
     for i in 0..d {
@@ -145,12 +146,12 @@ pub(crate) fn right_singular(matrix: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
     (vectors, values)
 }
 
-/// Sweeps of rotations at most; half a dozen are usual.
+/// Maximum number of sweeps of rotations; half a dozen are typical.
 const MAX_SWEEPS: usize = 40;
 
-/// Columns (as rows) already turned by the eigenvectors of their products, which leaves the
-/// rotations little to do; `None` if columns differ so much in scale that these would mix up the
-/// small ones.
+/// Columns (as rows) already rotated by the eigenvectors of their products, which leaves little to
+/// do for the rotations; `None` if columns differ so much in scale that this would mix up the small
+/// ones.
 fn by_eigenvectors(columns: &[f64], d: usize) -> Option<(Vec<f64>, Vec<f64>)> {
     let lengths = || columns.chunks(d).map(|column| dot(column, column));
     let (least, most) = (lengths().fold(f64::INFINITY, f64::min), lengths().fold(0.0, f64::max));
@@ -160,7 +161,7 @@ fn by_eigenvectors(columns: &[f64], d: usize) -> Option<(Vec<f64>, Vec<f64>)> {
     let mut products = vec![0.0; d * d];
     times_transposed(&mut products, columns, columns, d);
     let (_, vectors) = symmetric_eigen(&products, d).ok()?;
-    // Eigenvectors are columns: their transpose times the columns.
+    // Eigenvectors are columns, so their transpose times the columns.
     let vectors: Vec<f64> = (0..d * d).map(|at| vectors[at % d * d + at / d]).collect();
     let transposed: Vec<f64> = (0..d * d).map(|at| columns[at % d * d + at / d]).collect();
     let mut turned = vec![0.0; d * d];
@@ -168,7 +169,7 @@ fn by_eigenvectors(columns: &[f64], d: usize) -> Option<(Vec<f64>, Vec<f64>)> {
     Some((turned, vectors))
 }
 
-/// Turns rows `p` and `q` of a matrix of rows of `d` values.
+/// Rotates rows `p` and `q` of a matrix with rows of `d` values.
 fn rotate(rows: &mut [f64], p: usize, q: usize, d: usize, cosine: f64, sine: f64) {
     let (head, tail) = rows.split_at_mut(q * d);
     for (a, b) in head[p * d..(p + 1) * d].iter_mut().zip(&mut tail[..d]) {
@@ -186,7 +187,7 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Eigenvalues in rising order, and eigenvectors as the columns of a row-major matrix.
+/// Eigenvalues in ascending order, and eigenvectors as the columns of a row-major matrix.
 pub(crate) fn symmetric_eigen(
     matrix: &[f64],
     d: usize,

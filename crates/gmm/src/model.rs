@@ -1,4 +1,4 @@
-//! [`GaussianMixture`]: the fitted model, its parameters and what it says about samples.
+//! [`GaussianMixture`]: the fitted model and its parameters.
 
 mod convolution;
 mod form;
@@ -19,9 +19,9 @@ pub(crate) use scoring::{expect_magnitudes, find_too_large, weighted};
 
 /// A mixture of `K` Gaussians in `D` dimensions: `p(x) = Σ_k w_k N(x | μ_k, Σ_k)`.
 ///
-/// Made by fitting ([`GmmParams::fit`](crate::GmmParams::fit)) or from known parameters
-/// ([`from_parameters`](Self::from_parameters)); the parameters are valid in either case: weights
-/// are not negative and sum to 1, every covariance is positive definite.
+/// Created by fitting ([`GmmParams::fit`](crate::GmmParams::fit)) or from known parameters
+/// ([`from_parameters`](Self::from_parameters)). In both cases the parameters are valid: weights
+/// are nonnegative and sum to 1, and all covariances are positive definite.
 ///
 /// Serializes as the JSON object `format "gmm.mixture"`.
 ///
@@ -49,15 +49,15 @@ impl GaussianMixture {
     /// Builds a mixture from its parameters, without a fit.
     ///
     /// The number of components is the number of weights; weights are divided by their sum, which
-    /// must be 1 up to rounding. Matrices must be symmetric up to rounding; then their lower
-    /// triangle holds.
+    /// must be 1 up to rounding. Matrices must be symmetric up to rounding; only their lower
+    /// triangle is used.
     ///
     /// # Shapes
     /// - `weights`: `[K]`; `means`: `[K, D]`, row-major; `covariances`: see [`Covariances`]
     ///
     /// # Errors
-    /// [`ModelError`] when a shape is wrong, a value is not finite, the weights do not sum to 1 or
-    /// a covariance is not symmetric and positive definite.
+    /// Returns a [`ModelError`] if a shape is wrong, a value is not finite, the weights do not sum
+    /// to 1, or a covariance is not symmetric and positive definite.
     ///
     /// # Examples
     /// ```
@@ -98,14 +98,14 @@ impl GaussianMixture {
         if (total - 1.0).abs() > 1e-6 {
             return Err(ModelError::WeightSum { total });
         }
-        // Weights that sum to 1 up to rounding stay as they are, so that a saved mixture loads bit
-        // for bit.
+        // Weights that sum to 1 up to rounding are unchanged, so that a saved mixture loads bit for
+        // bit.
         let scale = if (total - 1.0).abs() <= 1e-12 { 1.0 } else { total };
         let weights = weights.into_iter().map(|w| w / scale).collect();
         Self::from_valid(weights, means, covariances)
     }
 
-    /// Builds a mixture from parameters whose shapes, values and weight sum are known to be right.
+    /// Builds a mixture from parameters with valid shapes, values and sum of weights.
     pub(crate) fn from_valid(
         weights: Vec<f64>,
         means: Vec<f64>,
@@ -117,8 +117,8 @@ impl GaussianMixture {
         Ok(Self { weights, means, covariances, cholesky, prepared: Prepared::default() })
     }
 
-    /// Puts together what [`into_parts`](Self::into_parts) takes apart: the factors are those of
-    /// the covariances.
+    /// The inverse of [`into_parts`](Self::into_parts): the factors must be those of the
+    /// covariances.
     pub(crate) fn from_parts(
         weights: Vec<f64>,
         means: Vec<f64>,
@@ -128,7 +128,7 @@ impl GaussianMixture {
         Self { weights, means, covariances, cholesky, prepared: Prepared::default() }
     }
 
-    /// The covariances and their factors, whose memory serves again.
+    /// The covariances and their factors, for reuse of their memory.
     pub(crate) fn into_parts(self) -> (Covariances, Cholesky) {
         (self.covariances, self.cholesky)
     }
@@ -162,12 +162,13 @@ impl GaussianMixture {
         &self.means[component * d..(component + 1) * d]
     }
 
-    /// Component covariances in the shape they are stored in.
+    /// Component covariances, in the layout of their type.
     pub fn covariances(&self) -> &Covariances {
         &self.covariances
     }
 
-    /// Covariance of one component as a dense row-major `[D, D]` matrix, whatever the stored shape.
+    /// Covariance of one component as a dense row-major `[D, D]` matrix, whatever the covariance
+    /// type.
     ///
     /// # Panics
     /// If `component` is not below [`n_components`](Self::n_components).
@@ -180,7 +181,7 @@ impl GaussianMixture {
         self.covariances.dense(component, self.n_features())
     }
 
-    /// Shape of the covariances.
+    /// Type of the covariances.
     pub fn covariance_type(&self) -> CovarianceType {
         self.covariances.covariance_type()
     }

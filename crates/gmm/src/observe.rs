@@ -8,14 +8,14 @@ pub type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + Send + 'a;
 
 /// State of a fit after one EM iteration.
 ///
-/// Passed to the closure of [`ValidParams::fit_observed`](crate::ValidParams::fit_observed), whose
-/// answer `ControlFlow::Break(())` cancels the fit.
+/// Passed to the closure of [`ValidParams::fit_observed`](crate::ValidParams::fit_observed), which
+/// cancels the fit by returning `ControlFlow::Break(())`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
     /// Number of components of the mixture being fitted.
     pub n_components: usize,
-    /// Shape of its covariances.
+    /// Type of its covariances.
     pub covariance_type: CovarianceType,
     /// Index of the start, from 0.
     pub start: usize,

@@ -1,7 +1,7 @@
-//! How finely parallel work is divided.
+//! Granularity of parallel work.
 
-/// Floating-point operations below which a task is not worth handing to another thread: waking one
-/// takes some microseconds, and much longer while all processors are busy.
+/// Floating-point operations below which a task is not worth another thread: waking one takes a few
+/// microseconds, and much longer while all processors are busy.
 const TASK_OPERATIONS: usize = 1 << 18;
 
 /// Minimum number of items per task, for items of `operations` floating-point operations each.

@@ -33,7 +33,7 @@ pub struct GmmParams {
     values: Values,
 }
 
-/// Parameters that have been checked; only these can fit.
+/// Checked parameters; only these can be fitted.
 #[derive(Clone, Debug)]
 pub struct ValidParams {
     values: Values,
@@ -66,14 +66,14 @@ impl GmmParams {
         self
     }
 
-    /// Sets the shape of the covariances.
+    /// Sets the covariance type.
     #[must_use]
     pub fn covariance_type(mut self, covariance_type: CovarianceType) -> Self {
         self.values.covariance_type = covariance_type;
         self
     }
 
-    /// Sets what is added to the diagonal of every covariance, in squared units of the data.
+    /// Sets the value added to the diagonal of every covariance, in squared units of the data.
     #[must_use]
     pub fn reg_covar(mut self, reg_covar: f64) -> Self {
         self.values.reg_covar = reg_covar;
@@ -81,29 +81,29 @@ impl GmmParams {
     }
 
     /// Sets the change of the mean lower bound (nats per sample) below which the fit has converged;
-    /// 0 never stops early.
+    /// with 0 it never stops early.
     #[must_use]
     pub fn tol(mut self, tol: f64) -> Self {
         self.values.tol = tol;
         self
     }
 
-    /// Sets the largest number of EM iterations of each start.
+    /// Sets the maximum number of EM iterations of each start.
     #[must_use]
     pub fn max_iter(mut self, max_iter: usize) -> Self {
         self.values.max_iter = max_iter;
         self
     }
 
-    /// Sets how many starts are tried, each with different random draws; the result with the
-    /// highest likelihood is kept.
+    /// Sets the number of starts, each with different random draws; the result with the highest
+    /// likelihood is kept.
     #[must_use]
     pub fn n_init(mut self, n_init: usize) -> Self {
         self.values.n_init = n_init;
         self
     }
 
-    /// Sets how a start is made.
+    /// Sets the kind of start.
     #[must_use]
     pub fn init(mut self, init: Init) -> Self {
         self.values.init = init;
@@ -111,7 +111,7 @@ impl GmmParams {
     }
 
     /// Sets whether k-means starts run on whitened data (the default), which makes them independent
-    /// of units. Without, [`Init::ShortRuns`] looks at the samples' own units only.
+    /// of units. Otherwise, [`Init::ShortRuns`] uses only the samples' own units.
     #[must_use]
     pub fn whiten(mut self, whiten: bool) -> Self {
         self.values.whiten = whiten;
@@ -140,7 +140,7 @@ impl GmmParams {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// [`ParamError`] for the first one outside its range.
+    /// Returns a [`ParamError`] for the first one out of range.
     pub fn check(self) -> Result<ValidParams, ParamError> {
         self.values.check()?;
         Ok(ValidParams { values: self.values })
@@ -149,7 +149,7 @@ impl GmmParams {
     /// Checks the parameters and fits; see [`ValidParams::fit`].
     ///
     /// # Errors
-    /// [`FitError`].
+    /// Returns a [`FitError`], same as [`ValidParams::fit`].
     pub fn fit<T: Real>(self, samples: &Samples<'_, T>, seed: u64) -> Result<Fit, FitError> {
         self.check()?.fit(samples, seed)
     }
@@ -157,7 +157,7 @@ impl GmmParams {
     /// Checks the parameters and fits under observation; see [`ValidParams::fit_observed`].
     ///
     /// # Errors
-    /// [`FitError`].
+    /// Returns a [`FitError`], same as [`ValidParams::fit_observed`].
     pub fn fit_observed<T: Real>(
         self,
         samples: &Samples<'_, T>,
@@ -178,7 +178,7 @@ impl ValidParams {
         self.values.n_components
     }
 
-    /// Shape of the covariances.
+    /// Type of the covariances.
     pub fn covariance_type(&self) -> CovarianceType {
         self.values.covariance_type
     }
@@ -208,7 +208,7 @@ impl ValidParams {
         &self.values.init
     }
 
-    /// Whether starts also look at whitened samples.
+    /// Whether starts also use whitened samples.
     pub fn whiten(&self) -> bool {
         self.values.whiten
     }
@@ -226,20 +226,21 @@ impl ValidParams {
     /// Fits a mixture to `samples` by EM on the current rayon pool.
     ///
     /// The same samples, parameters and seed give the same bits at any number of threads. Reaching
-    /// `max_iter` is not an error: [`FitReport::converged`](crate::FitReport::converged) says so.
+    /// `max_iter` is not an error, but reported in
+    /// [`FitReport::converged`](crate::FitReport::converged).
     ///
     /// # Errors
-    /// [`FitError`] when there are fewer samples than components, a given start does not fit the
-    /// samples, or covariances cannot be made positive definite.
+    /// Returns a [`FitError`] if there are fewer samples than components, a given start does not
+    /// fit the samples, or covariances cannot be made positive definite.
     pub fn fit<T: Real>(&self, samples: &Samples<'_, T>, seed: u64) -> Result<Fit, FitError> {
         self.fit_observed(samples, seed, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Fits like [`fit`](Self::fit) and calls `observe` after every iteration; a `Break` from it
-    /// cancels the fit.
+    /// Fits like [`fit`](Self::fit) and calls `observe` after every iteration; it cancels the fit
+    /// by returning `Break`.
     ///
     /// # Errors
-    /// As [`fit`](Self::fit), and [`FitError::Cancelled`].
+    /// Same as [`fit`](Self::fit), and [`FitError::Cancelled`].
     pub fn fit_observed<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -249,8 +250,8 @@ impl ValidParams {
         self.fit_sharing(samples, seed, &SharedStarts::default(), observe)
     }
 
-    /// Like [`fit_observed`](Self::fit_observed), with starts shared among fits to the same samples
-    /// with the same seed and the same kind of start.
+    /// Like [`fit_observed`](Self::fit_observed), with starts shared between fits to the same
+    /// samples with the same seed and kind of start.
     pub(crate) fn fit_sharing<T: Real>(
         &self,
         samples: &Samples<'_, T>,

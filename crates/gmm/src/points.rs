@@ -25,10 +25,10 @@ use crate::parallel::grain;
 use rayon::prelude::*;
 use thiserror::Error;
 
-/// Rows per parallel task.
+/// Number of rows per parallel task.
 const TASK_ROWS: usize = 1024;
 
-/// Why points have no statistics.
+/// Reason why points have no statistics.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum PointsError {
@@ -82,11 +82,11 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// The rows of `n_columns` values each.
+    /// Views `values` as rows of `n_columns` values.
     ///
     /// # Errors
-    /// [`PointsError::Shape`] if the values are not whole rows or `n_columns` is 0,
-    /// [`PointsError::NotFinite`].
+    /// Returns [`PointsError::Shape`] if the values are not whole rows or `n_columns` is 0, and
+    /// [`PointsError::NotFinite`] if a value is NaN or infinite.
     pub fn new(values: &'a [f64], n_columns: usize) -> Result<Self, PointsError> {
         if n_columns == 0 || !values.len().is_multiple_of(n_columns) {
             return Err(PointsError::Shape { n_values: values.len(), n_columns });
@@ -134,7 +134,7 @@ impl<'a> Matrix<'a> {
 /// Mean of the rows, `[D]`.
 ///
 /// # Errors
-/// [`PointsError::Empty`] if there are no rows.
+/// Returns [`PointsError::Empty`] if there are no rows.
 pub fn mean(points: Matrix<'_>) -> Result<Vec<f64>, PointsError> {
     points.expect_rows()?;
     let d = points.n_columns;
@@ -148,21 +148,21 @@ pub fn mean(points: Matrix<'_>) -> Result<Vec<f64>, PointsError> {
     Ok(mean)
 }
 
-/// Covariance of the rows, `1/n Σ (x - m)(x - m)ᵀ`, `[D, D]`. For the unbiased estimate multiply it
-/// by `n / (n - 1)`.
+/// Covariance of the rows, `1/n Σ (x - m)(x - m)ᵀ`, `[D, D]`. Multiply by `n / (n - 1)` for the
+/// unbiased estimate.
 ///
 /// # Errors
-/// [`PointsError::Empty`] if there are no rows.
+/// Returns [`PointsError::Empty`] if there are no rows.
 pub fn covariance(points: Matrix<'_>) -> Result<Vec<f64>, PointsError> {
     covariance_about(points, &mean(points)?)
 }
 
-/// Mean outer product of the rows' differences from `center` (`[D]`), `[D, D]`: the
-/// [`covariance`] if that is their mean.
+/// Mean outer product of the rows' differences from `center` (`[D]`), `[D, D]`: the [`covariance`]
+/// if `center` is their mean.
 ///
 /// # Errors
-/// [`PointsError::Empty`] if there are no rows, [`PointsError::Size`] if `center` has another
-/// length.
+/// Returns [`PointsError::Empty`] if there are no rows, and [`PointsError::Size`] if `center` has
+/// another length.
 pub fn covariance_about(points: Matrix<'_>, center: &[f64]) -> Result<Vec<f64>, PointsError> {
     points.expect_rows()?;
     let d = points.n_columns;
@@ -178,7 +178,7 @@ pub fn covariance_about(points: Matrix<'_>, center: &[f64]) -> Result<Vec<f64>, 
     Ok(products)
 }
 
-/// Adds up what `add` adds for parts of the rows, in order, so that the result doesn't depend on
+/// Sums the results of `add` over parts of the rows, in order, so that the result doesn't depend on
 /// the number of threads.
 fn sums(points: Matrix<'_>, len: usize, add: impl Fn(&[f64], &mut [f64]) + Sync) -> Vec<f64> {
     let parts = points.values.par_chunks(TASK_ROWS * points.n_columns);
@@ -200,7 +200,7 @@ fn sums(points: Matrix<'_>, len: usize, add: impl Fn(&[f64], &mut [f64]) + Sync)
 pub struct Eigen {
     /// In ascending order.
     pub values: Vec<f64>,
-    /// One per value, of length 1.
+    /// One vector of length 1 per value.
     pub vectors: Vec<Vec<f64>>,
 }
 
@@ -208,7 +208,8 @@ pub struct Eigen {
 /// is read.
 ///
 /// # Errors
-/// [`PointsError::Size`] if the matrix doesn't have `d²` values, [`PointsError::NotFinite`].
+/// Returns [`PointsError::Size`] if the matrix doesn't have `d²` values, and
+/// [`PointsError::NotFinite`] if a value is NaN or infinite.
 pub fn symmetric_eigen(matrix: &[f64], d: usize) -> Result<Eigen, PointsError> {
     expect_size(matrix, d * d)?;
     if d == 0 {
@@ -226,7 +227,8 @@ fn expect_size(values: &[f64], expected: usize) -> Result<(), PointsError> {
     if found == expected { Ok(()) } else { Err(PointsError::Size { found, expected }) }
 }
 
-/// Flips a vector so that its entry of largest magnitude is positive: an eigenvector has no sign.
+/// Flips a vector so that its entry of largest magnitude is positive, because the sign of an
+/// eigenvector is arbitrary.
 fn with_fixed_sign(mut vector: Vec<f64>) -> Vec<f64> {
     let largest =
         vector.iter().copied().fold(0.0_f64, |a, b| if b.abs() > a.abs() { b } else { a });

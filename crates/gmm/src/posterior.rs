@@ -1,4 +1,4 @@
-//! The prior of a variational fit's weights, and the posterior that the fit finds.
+//! The prior of the weights in a variational fit, and the posterior of the fit.
 
 use crate::{GaussianMixture, ModelError};
 use serde::{Deserialize, Serialize};
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WeightPrior {
-    /// Stick breaking, truncated at `K` components: each takes a `Beta(1, γ)` share of what the
-    /// ones before it left. Small concentrations `γ` leave few components with any weight.
+    /// Stick breaking, truncated at `K` components: each takes a `Beta(1, γ)` fraction of the rest
+    /// left by the previous ones. With small concentrations `γ`, few components have any weight.
     DirichletProcess {
-        /// `γ`; `1 / K` if none is given.
+        /// `γ`; `1 / K` by default.
         concentration: Option<f64>,
     },
     /// A symmetric Dirichlet distribution.
     Dirichlet {
-        /// Its parameter for each weight; `1 / K` if none is given.
+        /// Its parameter for each weight; `1 / K` by default.
         concentration: Option<f64>,
     },
 }
 
-/// Parameters that only the variational fit has.
+/// Parameters only for the variational fit.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) weights: WeightPrior,
@@ -31,18 +31,18 @@ pub(crate) struct Settings {
 
 /// A mixture fitted by variational inference.
 ///
-/// Serializes as the mixture's JSON object with more fields.
+/// Serializes as the mixture's JSON object with additional fields.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct BayesianFit {
     /// The mixture at the posterior's expected weights, means and covariances.
     #[serde(flatten)]
     pub model: GaussianMixture,
-    /// Parameters of the posterior of the weights: `Beta(a, b)` of each stick, or `a` of the
-    /// Dirichlet (`b` is 0), `[K]`.
+    /// Parameters of the posterior of the weights: `Beta(a, b)` for each stick, or `a` of the
+    /// Dirichlet distribution (with `b` = 0), `[K]`.
     pub weight_concentration: Vec<(f64, f64)>,
-    /// `β`: how many samples the posterior of each mean counts for, `[K]`.
+    /// `β`: number of samples that the posterior of each mean counts as, `[K]`.
     pub mean_precision: Vec<f64>,
-    /// `ν`: degrees of freedom of each precision's Wishart posterior, `[K]` (all alike for tied
+    /// `ν`: degrees of freedom of each precision's Wishart posterior, `[K]` (all equal for tied
     /// covariances).
     pub degrees_of_freedom: Vec<f64>,
     /// Lower bound of the log evidence after each iteration, up to a constant, in nats.
@@ -52,13 +52,13 @@ pub struct BayesianFit {
 }
 
 impl BayesianFit {
-    /// The mixture without the components of less than `least` weight.
+    /// The mixture without the components whose weight is below `least`.
     ///
     /// # Errors
-    /// [`ModelError::NoComponents`] when none is left.
+    /// Returns [`ModelError::NoComponents`] if none is left.
     pub fn pruned(&self, least: f64) -> Result<GaussianMixture, ModelError> {
         let mut model = self.model.clone();
-        // From the last to the first, so that the indices of those to come stay right.
+        // From last to first, so that the remaining indices stay valid.
         for component in (0..self.model.n_components()).rev() {
             if self.model.weights()[component] < least {
                 model = model.without(component)?;

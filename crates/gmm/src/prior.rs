@@ -1,4 +1,4 @@
-//! [`Prior`] and [`Shrinkage`]: what stands in for samples where there are few.
+//! [`Prior`] and [`Shrinkage`]: regularization for few samples.
 
 use crate::stats::{Accumulator, Moments};
 use crate::update::CovarianceUpdate;
@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 /// - `Σ = (S₀ + W + κ₀ n / (κ₀ + n) (x̄ - m₀)(x̄ - m₀)ᵀ) / (ν₀ + n + D + 2)`
 /// - `w = (α - 1 + n) / (K (α - 1) + N)`
 ///
-/// `S₀` is given through the covariance `Σ₀` that a component without samples gets: `S₀ = (ν₀ + D +
-/// 2) Σ₀`. Diagonal shapes treat every feature by itself, with `D = 1` above; spherical ones take
-/// the mean of these variances; tied ones add all components' terms up over `ν₀ + N + K + D + 1`.
+/// `S₀` is given by the covariance `Σ₀` of a component without samples: `S₀ = (ν₀ + D + 2) Σ₀`.
+/// Diagonal covariances treat every feature separately, with `D = 1` above; spherical ones use the
+/// mean of these variances; tied ones sum the terms of all components and divide by
+/// `ν₀ + N + K + D + 1`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Prior {
     pub(crate) mean: Vec<f64>,
@@ -33,7 +34,7 @@ impl Prior {
     /// strengths κ₀ = 0.01 and ν₀ = D + 2 and no preference among weights (α = 1).
     ///
     /// # Errors
-    /// [`ModelError`] when shapes differ or the covariance is not positive definite.
+    /// Returns a [`ModelError`] if shapes differ or the covariance is not positive definite.
     pub fn new(mean: Vec<f64>, covariance: Vec<f64>) -> Result<Self, ModelError> {
         let degrees = mean.len() as f64 + 2.0;
         let checked = crate::Gaussian::new(mean, covariance)?;
@@ -46,12 +47,11 @@ impl Prior {
         })
     }
 
-    /// The prior that mclust takes from the samples themselves: their mean and covariance, the
-    /// latter divided by `K^(2/D)`; only its diagonal where there are no more samples than
-    /// features.
+    /// The prior that mclust derives from the samples themselves: their mean and covariance, the
+    /// latter divided by `K^(2/D)`; only its diagonal if there are not more samples than features.
     ///
     /// # Errors
-    /// [`ModelError::NotPositiveDefinite`] when a feature does not vary.
+    /// Returns [`ModelError::NotPositiveDefinite`] if a feature does not vary.
     pub fn from_samples<T: Real>(
         samples: &Samples<'_, T>,
         n_components: usize,
@@ -71,7 +71,7 @@ impl Prior {
     /// component covariance.
     ///
     /// # Errors
-    /// [`ModelError::NotPositiveDefinite`] when rounding leaves no factor.
+    /// Returns [`ModelError::NotPositiveDefinite`] if the covariance is lost to rounding.
     pub fn from_population(population: &GaussianMixture) -> Result<Self, ModelError> {
         let d = population.n_features();
         let mut covariance = vec![0.0; d * d];
@@ -82,7 +82,7 @@ impl Prior {
         Self::new(population.moments()?.mean().to_vec(), covariance)
     }
 
-    /// Sets κ₀: how many samples the prior mean counts for.
+    /// Sets κ₀: the number of samples that the prior mean counts as.
     ///
     /// # Panics
     /// If it is negative or not finite.
@@ -93,7 +93,7 @@ impl Prior {
         self
     }
 
-    /// Sets ν₀: how many samples the prior covariance counts for.
+    /// Sets ν₀: the number of samples that the prior covariance counts as.
     ///
     /// # Panics
     /// If it is negative or not finite.
@@ -104,8 +104,8 @@ impl Prior {
         self
     }
 
-    /// Sets α, the Dirichlet concentration of the weights; 1 has no preference, more draws them
-    /// together.
+    /// Sets α, the Dirichlet concentration of the weights; 1 has no preference, larger values make
+    /// the weights more equal.
     ///
     /// # Panics
     /// If it is below 1 or not finite.
@@ -130,8 +130,8 @@ impl Prior {
         own.iter().zip(&self.mean).map(|(x, m)| share * m + (1.0 - share) * x).collect()
     }
 
-    /// The mode of a component's covariance, or of the one that all share; `other` holds the share
-    /// of the prior.
+    /// The mode of a component's covariance, or of the shared one; `other` receives the weight of
+    /// the prior.
     pub(crate) fn mode(
         &self,
         shape: CovarianceType,
@@ -147,7 +147,7 @@ impl Prior {
             _ => (&moments[component..=component], self.covariance_strength + d + 2.0),
         };
         let n: f64 = components.iter().map(|m| m.count).sum();
-        // S₀ of a single component, and the degrees that further ones add.
+        // S₀ of a single component, and the degrees of freedom that further ones add.
         let total = strength + n + (components.len() - 1) as f64;
         let between = components.iter().filter(|m| m.count > 0.0).map(|m| {
             let shift = m.mean().iter().zip(&self.mean).map(|(x, m)| x - m).collect();
@@ -161,14 +161,14 @@ impl Prior {
         }
     }
 
-    /// Share of the prior in a component's mean.
+    /// Weight of the prior in a component's mean.
     pub(crate) fn mean_share(&self, count: f64) -> f64 {
         let total = self.mean_strength + count;
         if total > 0.0 { self.mean_strength / total } else { 1.0 }
     }
 }
 
-/// Shrinkage of full covariances towards a multiple of the identity, `(1 - ρ) Σ + ρ (tr Σ / D) I`,
+/// Shrinkage of full covariances toward a multiple of the identity, `(1 - ρ) Σ + ρ (tr Σ / D) I`,
 /// for components with fewer samples than features.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -176,10 +176,10 @@ impl Prior {
 pub enum Shrinkage {
     /// Oracle approximating shrinkage (Chen, Wiesel, Eldar & Hero 2010).
     Oas,
-    /// The Rao–Blackwellised Ledoit–Wolf estimator of the same paper, which like OAS needs second
-    /// moments only.
+    /// The Rao–Blackwellized Ledoit–Wolf estimator of the same paper, which like OAS needs only
+    /// second moments.
     LedoitWolf,
-    /// The same share always.
+    /// A fixed ρ.
     Fixed(
         /// ρ, from 0 to 1.
         f64,
@@ -187,7 +187,7 @@ pub enum Shrinkage {
 }
 
 impl Shrinkage {
-    /// The share ρ for a covariance `[D, D]` of `n` samples.
+    /// The shrinkage intensity ρ for a covariance `[D, D]` of `n` samples.
     pub fn share(self, covariance: &[f64], d: usize, n: f64) -> f64 {
         let p = d as f64;
         let trace: f64 = (0..d).map(|i| covariance[i * d + i]).sum();
@@ -204,7 +204,7 @@ impl Shrinkage {
         share.clamp(0.0, 1.0)
     }
 
-    /// Shrinks a covariance in place and tells the share.
+    /// Shrinks a covariance in place and returns ρ.
     pub(crate) fn apply(self, covariance: &mut [f64], d: usize, n: f64) -> f64 {
         let share = self.share(covariance, d, n);
         let level = (0..d).map(|i| covariance[i * d + i]).sum::<f64>() / d as f64;
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn tied_covariances_add_up_the_terms_of_all_components() {
-        // Two components of two rows each, the second of which lies at the prior's mean; D = 2.
+        // Two components of two rows each, the second of which is at the prior mean; D = 2.
         let of = |mean: [f64; 2]| Moments {
             count: 2.0,
             center: mean.to_vec(),

@@ -1,11 +1,10 @@
-//! The two float types that samples may have, and the vector operations that the kernels need of
-//! them.
+//! The two float types of samples, and the vector operations that the kernels need for them.
 #![allow(
     clippy::inline_always,
     reason = "what is not inlined into the dispatched function is not compiled for its instruction set"
 )]
 
-/// Seals [`Real`](super::Real) and carries what only this crate may see of it.
+/// Seals [`Real`](super::Real), and contains what only this crate may use.
 pub(crate) mod sealed {
     use pulp::Simd;
 
@@ -19,13 +18,13 @@ pub(crate) mod sealed {
         /// Exact widening.
         fn to_f64(self) -> f64;
 
-        /// Values in one register.
+        /// Number of values in one register.
         fn lanes<S: Simd>() -> usize {
             size_of::<Self::Vector<S>>() / size_of::<Self>()
         }
-        /// A slice as registers and what is left over.
+        /// A slice as registers and the remainder.
         fn registers<S: Simd>(slice: &[Self]) -> (&[Self::Vector<S>], &[Self]);
-        /// A slice as registers and what is left over, to be written.
+        /// A mutable slice as registers and the remainder.
         fn registers_mut<S: Simd>(slice: &mut [Self]) -> (&mut [Self::Vector<S>], &mut [Self]);
         /// The value in every lane.
         fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
@@ -57,7 +56,7 @@ pub(crate) mod sealed {
                 #[allow(
                     clippy::cast_possible_truncation,
                     clippy::unnecessary_cast,
-                    reason = "rounding to the samples' type is what is asked for"
+                    reason = "rounding to the samples' type is intended"
                 )]
                 fn from_f64(value: f64) -> Self {
                     value as $real
@@ -149,10 +148,10 @@ pub(crate) mod sealed {
 
 /// Element type of [`Samples`](crate::Samples): `f32` or `f64`.
 ///
-/// Parameters are always `f64`; with `f32` samples only the products inside a block run in `f32`,
-/// and block totals are added up in `f64`.
+/// Parameters are always `f64`; with `f32` samples, only the products inside a block are `f32`, and
+/// block totals are summed in `f64`.
 pub trait Real: sealed::Kernel + Send + Sync + 'static {
-    /// True unless the value is infinite or not a number.
+    /// Whether the value is neither infinite nor NaN.
     fn is_finite_real(self) -> bool {
         sealed::Kernel::to_f64(self).is_finite()
     }

@@ -1,4 +1,4 @@
-//! [`Fit`] and [`FitReport`]: the fitted model and the facts about how it came about.
+//! [`Fit`] and [`FitReport`]: the fitted model and facts about the fit.
 
 use crate::{CovarianceType, GaussianMixture};
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 /// A fitted mixture and its report.
 ///
-/// Serializes as the mixture's JSON object with one more field, `report`.
+/// Serializes as the mixture's JSON object with the additional field `report`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Fit {
     /// The fitted mixture.
     #[serde(flatten)]
     pub model: GaussianMixture,
-    /// How it came about.
+    /// Facts about the fit.
     pub report: FitReport,
 }
 
@@ -25,21 +25,21 @@ pub struct FitReport {
     pub n_features: usize,
     /// Number of components.
     pub n_components: usize,
-    /// Shape of the covariances.
+    /// Type of the covariances.
     pub covariance_type: CovarianceType,
     /// Number of free parameters.
     pub n_parameters: usize,
     /// Mean log likelihood before each M step of the kept start, in nats per sample.
     pub lower_bounds: Vec<f64>,
-    /// Iterations of the kept start.
+    /// Number of iterations of the kept start.
     pub n_iter: usize,
     /// Whether the kept start met `tol` within `max_iter`.
     pub converged: bool,
-    /// Which start was kept, counted from 0.
+    /// Index of the kept start, from 0.
     pub best_init: usize,
     /// All starts, in order.
     pub starts: Vec<StartReport>,
-    /// Starts that failed while others did not; they are missing from `starts`.
+    /// Failed starts, if others succeeded; they are missing from `starts`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_starts: Vec<FailedStart>,
     /// Mean log likelihood of the fitted mixture, in nats per sample.
@@ -51,13 +51,12 @@ pub struct FitReport {
     pub bic: f64,
     /// Akaike's information criterion; lower is better.
     pub aic: f64,
-    /// How much of each component came from a prior or from shrinkage; empty where there was
-    /// neither.
+    /// Fraction of each component that came from a prior or from shrinkage; empty without both.
     #[serde(default)]
     pub prior_shares: Vec<PriorShare>,
-    /// Components of the kept start that had to be repaired; empty in a clean fit.
+    /// Components of the kept start that were repaired; empty in a clean fit.
     pub repairs: Vec<Repair>,
-    /// Wall-clock times. Not part of the JSON form, which must be the same for the same inputs.
+    /// Wall-clock times. Not included in the JSON form, which is the same for the same inputs.
     #[serde(skip)]
     pub times: FitTimes,
 }
@@ -69,7 +68,7 @@ pub struct StartReport {
     pub score: f64,
     /// Mean log likelihood of its starting parameters, in nats per sample.
     pub first_bound: f64,
-    /// Iterations.
+    /// Number of iterations.
     pub n_iter: usize,
     /// Whether it met `tol` within `max_iter`.
     pub converged: bool,
@@ -78,33 +77,33 @@ pub struct StartReport {
 /// A start that failed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FailedStart {
-    /// Which one, counted from 0.
+    /// Index, from 0.
     pub start: usize,
-    /// Why, in words.
+    /// The reason, as text.
     pub reason: String,
 }
 
-/// How much of a component did not come from the samples, from 0 (nothing) to 1 (all).
+/// Fraction of a component that did not come from the samples, from 0 to 1.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub struct PriorShare {
-    /// Share of the prior mean in the mean.
+    /// Weight of the prior mean in the mean.
     pub mean: f64,
-    /// Share of the prior covariance, or of the shrinkage target, in the covariance.
+    /// Weight of the prior covariance, or of the shrinkage target, in the covariance.
     pub covariance: f64,
 }
 
-/// A degenerate component and what was done about it.
+/// A degenerate component, and its repair.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Repair {
     /// Iteration after which it was found, counted from 1; 0 is the start.
     pub iteration: usize,
     /// The component, counted from 0.
     pub component: usize,
-    /// What was done.
+    /// The repair.
     pub action: RepairAction,
 }
 
-/// What was done about a degenerate component.
+/// The repair of a degenerate component.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -116,24 +115,24 @@ pub enum RepairAction {
     },
     /// It kept losing its rows and was given weight 0.
     Parked,
-    /// Its covariance was singular in spite of `reg_covar`; this much was added to the diagonal.
+    /// Its covariance was singular despite `reg_covar`; a ridge was added to the diagonal.
     Ridge {
-        /// What was added, in squared units of the data.
+        /// The ridge, in squared units of the data.
         amount: f64,
     },
 }
 
-/// Where the time of a fit went.
+/// Durations of the parts of a fit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FitTimes {
-    /// Making starts, all starts together.
+    /// Initialization, total of all starts.
     pub start: Duration,
-    /// EM iterations, all starts together.
+    /// EM iterations, total of all starts.
     pub iterations: Duration,
 }
 
 impl PartialEq for FitTimes {
-    /// Always equal: times are no result, and two fits that differ only in them are the same.
+    /// Always equal: times are not part of the result, so fits that differ only in them are equal.
     fn eq(&self, _: &Self) -> bool {
         true
     }

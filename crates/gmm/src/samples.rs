@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// Borrowed samples, row-major `[n_samples, n_features]`, every value finite.
 ///
-/// The check is made once, here, so that nothing later has to ask again.
+/// Values are checked once, here, so that later code can rely on them.
 ///
 /// # Examples
 /// ```
@@ -24,7 +24,7 @@ pub struct Samples<'a, T = f64> {
     n_features: usize,
 }
 
-/// Why a slice cannot be used as [`Samples`].
+/// Reason why a slice cannot be used as [`Samples`].
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SamplesError {
@@ -34,16 +34,16 @@ pub enum SamplesError {
     /// The rows have no columns.
     #[error("the samples have no features; at least one column is needed")]
     NoFeatures,
-    /// The slice does not hold `n_samples * n_features` values.
+    /// The length of the slice is not `n_samples * n_features`.
     #[error(
         "the data hold {found} values where {n_samples} samples of {n_features} features need {n_samples} x {n_features}"
     )]
     Shape {
         /// Length of the slice.
         found: usize,
-        /// Rows asked for.
+        /// Number of rows requested.
         n_samples: usize,
-        /// Columns asked for.
+        /// Number of columns requested.
         n_features: usize,
     },
     /// An array of ndarray isn't in row-major order.
@@ -62,7 +62,7 @@ pub enum SamplesError {
         /// The value found.
         value: f64,
     },
-    /// There is not one weight per row.
+    /// The number of weights differs from the number of rows.
     #[error("{found} sample weights were given for {n_samples} samples; one per sample is needed")]
     WeightCount {
         /// Number of weights.
@@ -93,8 +93,8 @@ impl<'a, T: Real> Samples<'a, T> {
     /// - `data`: `[n_samples, n_features]`, row-major
     ///
     /// # Errors
-    /// [`SamplesError`] when the shape does not fit, is empty, or a value is not finite (the first
-    /// one is named).
+    /// Returns a [`SamplesError`] if the shape is wrong or empty, or if a value is not finite (the
+    /// error names the first one).
     pub fn new(data: &'a [T], n_samples: usize, n_features: usize) -> Result<Self, SamplesError> {
         if n_samples == 0 {
             return Err(SamplesError::NoSamples);
@@ -115,15 +115,15 @@ impl<'a, T: Real> Samples<'a, T> {
         Ok(Self { data, weights: None, total_weight: n_samples as f64, n_samples, n_features })
     }
 
-    /// Gives each row a weight, read as "this row occurs `weight` times".
+    /// Sets a weight for each row, meaning "this row occurs `weight` times".
     ///
     /// Likelihoods and component weights count a row `weight` times; a row of weight zero has no
-    /// influence. Criteria such as BIC count [`effective_size`](Self::effective_size) samples, so
-    /// that they hold for weights of any scale.
+    /// influence. Criteria such as BIC use the [`effective_size`](Self::effective_size), so that
+    /// they are valid for weights of any scale.
     ///
     /// # Errors
-    /// [`SamplesError`] when the count is wrong, a weight is negative or not finite, or all are
-    /// zero.
+    /// Returns a [`SamplesError`] if the count is wrong, a weight is negative or not finite, or all
+    /// are zero.
     pub fn with_weights(self, weights: &'a [f64]) -> Result<Self, SamplesError> {
         if weights.len() != self.n_samples {
             return Err(SamplesError::WeightCount {
@@ -169,16 +169,17 @@ impl<'a, T: Real> Samples<'a, T> {
         self.total_weight
     }
 
-    /// How many samples there are, as far as weights tell: their sum, or Kish's effective number
-    /// `(Σ w)² / Σ w²` where that is larger.
+    /// The number of samples according to the weights: their sum, or Kish's effective sample size
+    /// `(Σ w)² / Σ w²` if that is larger.
     ///
-    /// Weights that count how often a row occurs sum to the number of samples. Weights that are
-    /// shares (summing to 1, say) leave that number open; the effective number does not depend on
-    /// their scale. What needs a number of samples (BIC, the unbiased covariance) takes this one.
+    /// Weights that count occurrences of a row sum to the number of samples. Weights that are
+    /// fractions (for example with sum 1) don't determine that number, but the effective sample
+    /// size is independent of their scale. It is used whenever a number of samples is needed (BIC,
+    /// unbiased covariance).
     pub fn effective_size(&self) -> f64 {
         let Some(weights) = self.weights else { return self.total_weight };
         let largest = weights.iter().copied().fold(0.0, f64::max);
-        // In units of the largest, so that no square overflows.
+        // Relative to the largest, so that no square overflows.
         let sum: f64 = weights.iter().map(|w| w / largest).sum();
         let squares: f64 = weights.iter().map(|w| (w / largest).powi(2)).sum();
         self.total_weight.max(sum * sum / squares)

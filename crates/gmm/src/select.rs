@@ -1,4 +1,4 @@
-//! Choice of the number of components and of the covariance shape: a sweep, its curve and its best
+//! Selection of the number of components and the covariance type: a sweep, its curve and its best
 //! fit.
 
 mod candidate;
@@ -23,11 +23,11 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 use thiserror::Error;
 
-/// Rows of all fits that a sweep runs at the same time: enough to keep the threads busy where one
-/// fit does not, and a bound of what they hold in memory together.
+/// Total number of rows of the fits that a sweep runs at the same time: enough to keep the threads
+/// busy if one fit doesn't, with limited memory.
 const ROWS_AT_ONCE: usize = 1 << 20;
 
-/// Criterion of a sweep's choice; all are reported so that lower is better.
+/// Criterion of a sweep's selection; all are reported so that lower is better.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -37,22 +37,23 @@ pub enum Criterion {
     Bic,
     /// Akaike's information criterion, `-2 ln L + 2 p`.
     Aic,
-    /// Integrated completed likelihood, `BIC - 2 Σ_n ln max_k r_nk`: BIC that prefers components
-    /// which do not overlap.
+    /// Integrated completed likelihood, `BIC - 2 Σ_n ln max_k r_nk`: like BIC, but prefers
+    /// components that do not overlap.
     Icl,
     /// Minus the mean log likelihood of held-out rows, by cross-validation; see
     /// [`SweepParams::folds`].
     HeldOut,
-    /// The elbow of the log likelihood of each covariance type ([`Sweep::elbow`]; its lowest BIC
-    /// where there is none), and of these the one with the lowest BIC.
+    /// The elbow of the log likelihood of each covariance type ([`Sweep::elbow`]; its lowest BIC if
+    /// there is no elbow), and of these the one with the lowest BIC.
     Elbow,
     /// Minus the mean agreement of fits to random halves of the rows, see [`stability`] and
-    /// [`SweepParams::resamples`]. One component always agrees with itself, and few components more
-    /// easily than many: begin the range at the smallest number of interest (Ben-Hur et al. 2002).
+    /// [`SweepParams::resamples`]. One component always agrees with itself, and few components do
+    /// more easily than many, so the range should begin at the smallest number of interest (Ben-Hur
+    /// et al. 2002).
     Stability,
 }
 
-/// A sweep over numbers of components and covariance shapes.
+/// A sweep over numbers of components and covariance types.
 ///
 /// # Examples
 /// ```
@@ -81,11 +82,11 @@ pub struct SweepParams {
 
 /// The best fit of a sweep, and the whole sweep.
 ///
-/// Serializes as the best fit's JSON object with one more field, `selection`, in which the
+/// Serializes as the best fit's JSON object with the additional field `selection`, in which the
 /// candidates are named `curve`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Selected {
-    /// The fit that the criterion chose; not fitted again.
+    /// The selected fit; not fitted again.
     #[serde(flatten)]
     pub best: Fit,
     /// All candidates.
@@ -103,7 +104,7 @@ pub struct Sweep {
     /// One entry per covariance type and number of components, in that order.
     #[serde(rename = "curve")]
     pub candidates: Vec<Candidate>,
-    /// Entries that could not be fitted, and why; the others stand without them.
+    /// Entries that could not be fitted, with the reasons; the others are valid without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedCandidate>,
 }
@@ -113,17 +114,17 @@ pub struct Sweep {
 pub struct FailedCandidate {
     /// Number of components.
     pub n_components: usize,
-    /// Shape of the covariances.
+    /// Type of the covariances.
     pub covariance_type: CovarianceType,
-    /// Why, in words.
+    /// The reason, as text.
     pub reason: String,
 }
 
-/// Reason why a sweep chose nothing.
+/// Reason why a sweep selected nothing.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum SelectError {
-    /// There is nothing to choose from.
+    /// There are no candidates.
     #[error("the sweep is empty; give at least one number of components and one covariance type")]
     Empty,
     /// A number of components is larger than the number of samples.
@@ -133,24 +134,25 @@ pub enum SelectError {
     TooFewSamples {
         /// Number of samples.
         n_samples: usize,
-        /// Largest number of components asked for.
+        /// Largest number of components requested.
         n_components: usize,
     },
-    /// A fit was cancelled, or every fit failed: this one first.
+    /// A fit was cancelled, or all fits failed and this was the first.
     #[error("the fit of {n_components} components failed")]
     Fit {
         /// Number of components.
         n_components: usize,
-        /// Shape of the covariances.
+        /// Type of the covariances.
         covariance_type: CovarianceType,
-        /// Why.
+        /// The cause.
         #[source]
         source: FitError,
     },
 }
 
 impl SweepParams {
-    /// A sweep over these numbers of components by BIC, with the covariance type of the parameters.
+    /// Creates a sweep over these numbers of components by BIC, with the covariance type of the
+    /// parameters.
     pub fn new(n_components: impl IntoIterator<Item = usize>) -> Self {
         Self {
             n_components: n_components.into_iter().collect(),
@@ -170,7 +172,7 @@ impl SweepParams {
         self
     }
 
-    /// Sets what to choose by.
+    /// Sets the selection criterion.
     #[must_use]
     pub fn criterion(mut self, criterion: Criterion) -> Self {
         self.criterion = criterion;
@@ -184,30 +186,31 @@ impl SweepParams {
         self
     }
 
-    /// Sets the number of folds of [`Criterion::HeldOut`] (5). Rows are dealt to them in an order
-    /// shuffled by the seed, so that rows which follow a pattern do not all fall into one.
+    /// Sets the number of folds of [`Criterion::HeldOut`] (default 5). Rows are assigned to folds
+    /// in an order shuffled by the seed, so that rows which follow a pattern do not all end up in
+    /// one fold.
     #[must_use]
     pub fn folds(mut self, folds: usize) -> Self {
         self.folds = folds.max(2);
         self
     }
 
-    /// Sets the number of pairs of halves of [`Criterion::Stability`] (3).
+    /// Sets the number of pairs of halves of [`Criterion::Stability`] (default 3).
     #[must_use]
     pub fn resamples(mut self, n_resamples: usize) -> Self {
         self.n_resamples = n_resamples.max(1);
         self
     }
 
-    /// Leaves a covariance type once this many entries in a row were worse than its best; off
-    /// unless set.
+    /// Ends the curve of a covariance type after this many consecutive entries worse than its best;
+    /// off by default.
     #[must_use]
     pub fn patience(mut self, patience: usize) -> Self {
         self.patience = Some(patience.max(1));
         self
     }
 
-    /// Mean held-out log likelihood over all folds, if that is what is chosen by.
+    /// Mean held-out log likelihood over all folds, if that is the criterion.
     fn held_out<T: Real>(
         &self,
         params: &GmmParams,
@@ -249,7 +252,7 @@ impl SweepParams {
         Ok(Some(total / weight))
     }
 
-    /// Mean agreement of fits to random halves, if that is what is chosen by.
+    /// Mean agreement of fits to random halves, if that is the criterion.
     fn stability<T: Real>(
         &self,
         params: &GmmParams,
@@ -265,7 +268,7 @@ impl SweepParams {
     /// Runs the sweep; see [`run_observed`](Self::run_observed).
     ///
     /// # Errors
-    /// [`SelectError`].
+    /// Returns a [`SelectError`], same as [`run_observed`](Self::run_observed).
     pub fn run<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -274,17 +277,17 @@ impl SweepParams {
         self.run_observed(samples, seed, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Runs the sweep under observation and keeps the fit with the lowest criterion; of equal ones
-    /// the first.
+    /// Runs the sweep under observation and keeps the fit with the lowest criterion; the first of
+    /// equal ones.
     ///
-    /// Fits run side by side where samples are few (a million rows over all fits at a time), so
-    /// their progress comes mixed. Every entry uses the same seed, and entries with the same number
-    /// of components share one k-means. Neither changes a result: each entry is what
-    /// [`GmmParams::fit`] gives, and the curve ends where it would end one by one.
+    /// If there are few samples, fits run in parallel (up to a million rows over all fits), so
+    /// their progress is interleaved. Every entry uses the same seed, and entries with the same
+    /// number of components share one k-means. Neither affects the result: each entry is that of
+    /// [`GmmParams::fit`], and the curve ends where it would end sequentially.
     ///
     /// # Errors
-    /// [`SelectError`] when the sweep is empty, reaches beyond the number of samples, or is
-    /// cancelled, or all its fits fail. A fit that fails is left out and listed in
+    /// Returns a [`SelectError`] if the sweep is empty, exceeds the number of samples, or is
+    /// cancelled, or if all its fits fail. A single failed fit is left out and listed in
     /// [`Sweep::failed`].
     pub fn run_observed<T: Real>(
         &self,
@@ -317,7 +320,8 @@ impl SweepParams {
         let (mut failed, mut first_failure) = (Vec::new(), None);
         for covariance_type in types {
             let (mut least, mut n_worse) = (f64::INFINITY, 0);
-            // Beyond the entry that ends the curve, what ran at the same time is dropped.
+            // Fits that ran at the same time as the last entry of the curve but come after it are
+            // dropped.
             'curve: for together in self.n_components.chunks(n_at_once) {
                 let entries: Vec<_> =
                     together.par_iter().map(|k| runner.entry(*k, covariance_type)).collect();
@@ -363,7 +367,7 @@ impl SweepParams {
 }
 
 impl SelectError {
-    /// The failure as an entry of the report; a sweep that was cancelled has none, and ends.
+    /// The failure as an entry of the report; a cancelled sweep has none, and ends.
     fn as_entry(&self) -> Result<FailedCandidate, Self> {
         match self {
             Self::Fit { source: FitError::Cancelled { .. } | FitError::Params(_), .. }
@@ -378,7 +382,7 @@ impl SelectError {
     }
 }
 
-/// Of the elbows of all covariance types the entry with the lowest BIC.
+/// The entry with the lowest BIC among the elbows of all covariance types.
 fn at_elbow(curve: &[Candidate]) -> Option<usize> {
     let (criterion, entries) = (Criterion::Elbow, curve.to_vec());
     let whole = Sweep { criterion, chosen: 0, candidates: entries, failed: Vec::new() };
@@ -393,9 +397,9 @@ fn at_elbow(curve: &[Candidate]) -> Option<usize> {
 }
 
 impl Sweep {
-    /// The number of components at the elbow of the log likelihood (`ln L` against `K`) of one
-    /// covariance type, by [`elbow`]; none if the curve has none. Compare it with the chosen entry:
-    /// they need not agree.
+    /// The number of components at the elbow of the log likelihood (`ln L` over `K`) of one
+    /// covariance type, by [`elbow`]; `None` if the curve has none. It need not agree with the
+    /// selected entry.
     pub fn elbow(&self, covariance_type: CovarianceType) -> Option<usize> {
         let entries: Vec<&Candidate> =
             self.candidates.iter().filter(|c| c.covariance_type == covariance_type).collect();

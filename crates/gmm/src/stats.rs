@@ -1,5 +1,4 @@
-//! Sufficient statistics of the M step, taken around a center per component so that nothing
-//! cancels.
+//! Sufficient statistics of the M step, relative to a center per component to avoid cancellation.
 
 use crate::kernels::gram;
 use crate::linalg::mirror_lower;
@@ -9,12 +8,12 @@ use serde::{Deserialize, Serialize};
 /// Responsibilities at or below this are left out of the sums: 2⁻⁵³, half a unit in the last place
 /// of 1.
 ///
-/// Leaving one out changes `p(x)` by no more than rounding does. What is left out of `N_k` is at
-/// most `n · 1.1e-16`, and of the second moments that times the squared spread of the rows
-/// concerned.
+/// Leaving one out changes `p(x)` by no more than rounding does. The total left out of `N_k` is at
+/// most `n · 1.1e-16`, and that of the second moments is this times the squared spread of these
+/// rows.
 pub(crate) const NEGLIGIBLE: f64 = f64::EPSILON / 2.0;
 
-/// Rows gathered before a product over them is formed: enough to fill the product's inner
+/// Number of rows gathered before their product is computed: enough to fill the product's inner
 /// dimension.
 const GATHER_ROWS: usize = 512;
 
@@ -24,7 +23,7 @@ pub(crate) struct Moments {
     pub(crate) count: f64,
     pub(crate) center: Vec<f64>,
     pub(crate) first: Vec<f64>,
-    /// Full: `[D, D]`, lower triangle; other shapes: its diagonal, `[D]`.
+    /// Full: `[D, D]`, lower triangle; other types: its diagonal, `[D]`.
     pub(crate) second: Vec<f64>,
 }
 
@@ -47,7 +46,7 @@ impl Moments {
         sums.for_each(|sum| *sum *= factor);
     }
 
-    /// Forgets all rows; the center stays.
+    /// Removes all rows, but keeps the center.
     pub(crate) fn clear(&mut self) {
         self.count = 0.0;
         self.first.fill(0.0);
@@ -61,8 +60,8 @@ impl Moments {
         self.second.iter_mut().zip(&other.second).for_each(|(total, value)| *total += value);
     }
 
-    /// Adds other moments, shifted to this center: with `s` from this center to the other,
-    /// `Σ r (x - c)` gains `N s`, and the second moments gain `s fᵀ + f sᵀ + N s sᵀ`.
+    /// Adds other moments, shifted to this center: with the shift `s` from this center to the
+    /// other, `Σ r (x - c)` gains `N s`, and the second moments gain `s fᵀ + f sᵀ + N s sᵀ`.
     pub(crate) fn merge(&mut self, other: &Self) {
         let d = self.center.len();
         let shift: Vec<f64> = other.center.iter().zip(&self.center).map(|(o, c)| o - c).collect();
@@ -99,9 +98,9 @@ impl Moments {
         variances
     }
 
-    /// Writes the covariance to a dense matrix (`[D, D]`), or the variances (`[D]`) if there is no
-    /// room for more; zeros if there are no rows. A variance that rounding leaves below zero is
-    /// zero.
+    /// Writes the covariance to a dense matrix (`[D, D]`), or only the variances (`[D]`) if there
+    /// is no space for more; zeros if there are no rows. A variance that is negative because of
+    /// rounding becomes zero.
     pub(crate) fn write_covariance(&self, out: &mut [f64]) {
         let d = self.center.len();
         if self.count <= 0.0 {
@@ -131,12 +130,13 @@ impl Moments {
 #[derive(Debug)]
 pub(crate) struct Accumulator<T> {
     moments: Moments,
-    /// `center` in the samples' type; `moments.center` is this value, so that centering is exact.
+    /// `center` in the samples' type; `moments.center` has the same value, so that centering is
+    /// exact.
     center: Vec<T>,
-    /// Row and root of the responsibility of what is to be added next.
+    /// Rows to add next, each with the root of its responsibility.
     listed: Vec<(u32, T)>,
     gathered: Vec<T>,
-    /// Rows in `gathered`.
+    /// Number of rows in `gathered`.
     roots: Vec<(u32, T)>,
     /// The total of one batch of gathered rows.
     block: Vec<T>,
@@ -156,14 +156,13 @@ impl<T: Real> Accumulator<T> {
         }
     }
 
-    /// Bytes that one takes for `d` features.
+    /// Size in bytes for `d` features.
     pub(crate) fn bytes(d: usize) -> usize {
         let width = gram::padded(d);
         (GATHER_ROWS + width) * width * size_of::<T>() + d * d * size_of::<f64>()
     }
 
-    /// Forgets all rows and takes moments around `center` (rounded to the samples' type) from now
-    /// on.
+    /// Removes all rows, and uses `center` (rounded to the samples' type) from now on.
     pub(crate) fn reset(&mut self, center: &[f64]) {
         for ((wide, narrow), value) in
             self.moments.center.iter_mut().zip(&mut self.center).zip(center)
@@ -201,7 +200,8 @@ impl<T: Real> Accumulator<T> {
         }
     }
 
-    /// Gathers the listed rows, and adds the gathered whenever there are [`GATHER_ROWS`] of them.
+    /// Gathers the listed rows, and adds the gathered ones whenever there are [`GATHER_ROWS`] of
+    /// them.
     fn gather(&mut self, rows: &[T]) {
         let width = gram::padded(self.center.len());
         let mut at = 0;
@@ -219,7 +219,7 @@ impl<T: Real> Accumulator<T> {
         }
     }
 
-    /// Adds what is still gathered, and tells the moments of all rows since the last reset.
+    /// Adds the remaining gathered rows, and returns the moments of all rows since the last reset.
     pub(crate) fn finish(&mut self) -> &mut Moments {
         if !self.roots.is_empty() {
             self.flush();
@@ -227,7 +227,7 @@ impl<T: Real> Accumulator<T> {
         &mut self.moments
     }
 
-    /// The moments of the rows that are not waiting to be added.
+    /// The moments of the rows added so far, without pending ones.
     pub(crate) fn moments(&self) -> &Moments {
         &self.moments
     }

@@ -1,5 +1,5 @@
-//! [`SufficientStats`]: what one E step leaves of a block of samples, and EM over blocks that never
-//! are all in memory.
+//! [`SufficientStats`]: the result of one E step for a block of samples, and EM over blocks that
+//! don't fit in memory together.
 
 use crate::model::FormatError;
 use crate::stats::Moments;
@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 const FORMAT: &str = "gmm.stats";
 /// Version of the serialized form.
 const VERSION: u64 = 1;
-/// A component that holds less than this share of the samples has lost them.
+/// A component with less than this fraction of the samples is empty.
 const STARVED: f64 = 1e-12;
 
-/// Responsibilities' moments of some samples under one mixture: all that the M step needs of them.
+/// Moments of the responsibilities of some samples under one mixture: all that the M step needs.
 ///
-/// Size `K D²` for full and tied covariances, `K D` for the others, whatever the number of samples.
-/// Each component's moments are taken around a center that is carried along (its mean under the
-/// mixture of the E step), so nothing cancels in data far from zero.
+/// Size `K D²` for full and tied covariances, `K D` for the others, independent of the number of
+/// samples. Each component's moments are relative to a stored center (its mean under the mixture of
+/// the E step), so there is no cancellation in data far from zero.
 ///
-/// Merging the same parts in the same order gives the same bits, whoever computed them; another
-/// order differs by rounding.
+/// Merging the same parts in the same order gives the same bits, wherever they were computed;
+/// another order differs by rounding.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct SufficientStats {
     format: String,
@@ -36,8 +36,8 @@ impl SufficientStats {
     /// E step: the statistics of `samples` under `model`.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`], and [`ModelError::TooLarge`] for values whose squares
-    /// overflow.
+    /// Returns [`ModelError::FeatureMismatch`] if the number of features differs, and
+    /// [`ModelError::TooLarge`] for values whose squares overflow.
     pub fn collect<T: Real>(
         model: &GaussianMixture,
         samples: &Samples<'_, T>,
@@ -58,11 +58,11 @@ impl SufficientStats {
         })
     }
 
-    /// Adds the statistics of other samples under the same mixture (or one near it: centers are
+    /// Adds the statistics of other samples under the same mixture (or a similar one: centers are
     /// shifted exactly).
     ///
     /// # Errors
-    /// [`ModelError::Length`] when the shapes differ.
+    /// Returns [`ModelError::Length`] if the shapes differ.
     pub fn merge(&mut self, other: &Self) -> Result<(), ModelError> {
         self.expect_alike(other)?;
         for (own, other) in self.components.iter_mut().zip(&other.components) {
@@ -73,7 +73,7 @@ impl SufficientStats {
         Ok(())
     }
 
-    /// Multiplies all sums by `factor`, as if every sample had that weight besides its own.
+    /// Multiplies all sums by `factor`, as an additional weight of every sample.
     pub fn scale(&mut self, factor: f64) {
         for component in &mut self.components {
             component.scale(factor);
@@ -85,12 +85,13 @@ impl SufficientStats {
     /// M step: the mixture that maximizes the expected log likelihood, with `reg_covar` on the
     /// diagonals.
     ///
-    /// A component that holds less than a share of 1e-12 of the samples keeps the parameters it has
-    /// in `previous`, with weight next to nothing. How the sums are scaled makes no difference.
+    /// A component with less than a fraction of 1e-12 of the samples keeps its parameters from
+    /// `previous`, with a weight near zero. The scale of the sums makes no difference.
     ///
     /// # Errors
-    /// [`ModelError`] when shapes differ, the sums are negative, not finite or zero (as after a
-    /// [`scale`](Self::scale) by such a factor), or a covariance is not positive definite.
+    /// Returns a [`ModelError`] if shapes differ, the sums are negative, not finite or zero (for
+    /// example after a [`scale`](Self::scale) by such a factor), or a covariance is not positive
+    /// definite.
     pub fn maximize(
         &self,
         reg_covar: f64,
@@ -159,10 +160,10 @@ impl SufficientStats {
         self.total_weight
     }
 
-    /// Checks the name and version of statistics that came from elsewhere.
+    /// Checks the format name and version of deserialized statistics.
     ///
     /// # Errors
-    /// [`FormatError`] when they are not those that this build writes.
+    /// Returns a [`FormatError`] if they are not those that this build writes.
     pub fn check_format(&self) -> Result<(), FormatError> {
         if self.format != FORMAT {
             return Err(FormatError::NotStatistics {
@@ -193,10 +194,10 @@ impl SufficientStats {
 
 /// EM over blocks of samples that need not fit in memory together.
 ///
-/// With [`StepwiseEm::step`] the running statistics move towards each block's by `η_t = (t +
-/// offset)^-exponent` (stepwise EM, Cappé & Moulines 2009; Liang & Klein 2009): early blocks move
-/// the mixture fast, later ones less. With [`StepwiseEm::pass`] all blocks are collected before one
-/// M step, which is batch EM.
+/// With [`StepwiseEm::step`], the running statistics move toward those of each block by
+/// `η_t = (t + offset)^-exponent` (stepwise EM, Cappé & Moulines 2009; Liang & Klein 2009): early
+/// blocks change the mixture a lot, later ones less. With [`StepwiseEm::pass`], all blocks are
+/// collected before one M step, which is batch EM.
 ///
 /// # Examples
 /// ```
@@ -225,7 +226,7 @@ pub struct StepwiseEm {
 }
 
 impl StepwiseEm {
-    /// Starts from `model`, with steps `(t + 2)^-0.6` and `reg_covar` 1e-6.
+    /// Starts from `model`, with step sizes `(t + 2)^-0.6` and `reg_covar` 1e-6.
     pub fn new(model: GaussianMixture) -> Self {
         Self { model, running: None, n_steps: 0, offset: 2.0, exponent: 0.6, reg_covar: 1e-6 }
     }
@@ -238,7 +239,7 @@ impl StepwiseEm {
         self
     }
 
-    /// Sets what is added to the diagonal of every covariance.
+    /// Sets the value added to the diagonal of every covariance.
     #[must_use]
     pub fn reg_covar(mut self, reg_covar: f64) -> Self {
         self.reg_covar = reg_covar;
@@ -250,11 +251,12 @@ impl StepwiseEm {
         &self.model
     }
 
-    /// One E step on a block and one M step on the running statistics; tells the block's mean log
-    /// likelihood before.
+    /// One E step on a block and one M step on the running statistics; returns the block's mean log
+    /// likelihood before it.
     ///
     /// # Errors
-    /// [`ModelError`].
+    /// Returns a [`ModelError`], same as [`SufficientStats::collect`] and
+    /// [`SufficientStats::maximize`].
     pub fn step<T: Real>(&mut self, block: &Samples<'_, T>) -> Result<f64, ModelError> {
         let mut stats = SufficientStats::collect(&self.model, block)?;
         let bound = stats.mean_log_likelihood();
@@ -265,7 +267,7 @@ impl StepwiseEm {
                 let eta = (f64::from(self.n_steps) + self.offset).powf(-self.exponent);
                 before.scale(1.0 - eta);
                 stats.scale(eta);
-                // Onto the newer centers, which lie nearer to the means to come.
+                // Shifts to the newer centers, which are closer to future means.
                 stats.merge(&before)?;
                 stats
             }
@@ -276,10 +278,11 @@ impl StepwiseEm {
         Ok(bound)
     }
 
-    /// One iteration of batch EM over all blocks; tells the mean log likelihood before its M step.
+    /// One iteration of batch EM over all blocks; returns the mean log likelihood before its M
+    /// step.
     ///
     /// # Errors
-    /// [`ModelError`], also when there is no block.
+    /// Returns a [`ModelError`], also if there are no blocks.
     pub fn pass<'a, T: Real>(
         &mut self,
         blocks: impl IntoIterator<Item = &'a Samples<'a, T>>,

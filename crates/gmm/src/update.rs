@@ -1,7 +1,7 @@
 //! Covariances of an M step, for all kinds of fits.
 //!
 //! Maximum likelihood, the mode under a prior, variational inference and adaptation differ in the
-//! coefficients of a [`CovarianceUpdate`]; shapes differ in how much of it they keep.
+//! coefficients of a [`CovarianceUpdate`]; covariance types differ in how much of it they keep.
 
 use crate::parallel::grain;
 use crate::stats::Moments;
@@ -15,7 +15,7 @@ pub(crate) struct CovarianceUpdate<'a> {
     pub(crate) own: f64,
     /// `b`, and `B` dense (`[D, D]`) or as its diagonal (`[D]`).
     pub(crate) other: (f64, &'a [f64]),
-    /// `c_i`, and `s_i` (`[D]`): usually how far a mean lies from that of `B`.
+    /// `c_i`, and `s_i` (`[D]`): usually the difference between a mean and that of `B`.
     pub(crate) between: Vec<(f64, Vec<f64>)>,
     /// `r`.
     pub(crate) ridge: f64,
@@ -27,7 +27,7 @@ impl CovarianceUpdate<'_> {
         Self { own: 1.0, other: (0.0, &[]), between: Vec::new(), ridge }
     }
 
-    /// Turns `S` into the sum; both dense, or the diagonals of both.
+    /// Replaces `S` by the sum; both are dense, or both are diagonals.
     pub(crate) fn apply(&self, values: &mut [f64], d: usize) {
         let is_dense = values.len() == d * d;
         let (factor, other) = self.other;
@@ -50,12 +50,12 @@ impl CovarianceUpdate<'_> {
     }
 }
 
-/// Covariances of a shape, in the memory of others; what `write` returns for each component comes
-/// with them.
+/// Covariances of a given type, reusing memory, with the values that `write` returns for each
+/// component.
 ///
-/// `write(k, values)` writes a component's matrix (`[D, D]`) where the shape needs it, and its
-/// diagonal (`[D]`) where not; tied covariances are written once, as if of component 0. For low
-/// rank the matrices come back, to be [`factored`].
+/// `write(k, values)` writes a component's matrix (`[D, D]`) if the covariance type needs it, and
+/// otherwise its diagonal (`[D]`); tied covariances are written once, as component 0. For low rank
+/// it returns the matrices, for [`factored`].
 pub(crate) fn covariances<A: Send>(
     shape: CovarianceType,
     n_components: usize,
@@ -88,13 +88,13 @@ pub(crate) fn covariances<A: Send>(
     (covariances, told)
 }
 
-/// Copies a dense matrix, or its diagonal if there is no room for more.
+/// Copies a dense matrix, or only its diagonal if there is no space for more.
 pub(crate) fn copy(matrix: &[f64], values: &mut [f64], d: usize) {
     let stride = if values.len() == matrix.len() { 1 } else { d + 1 };
     values.iter_mut().zip(matrix.iter().step_by(stride)).for_each(|(to, from)| *to = *from);
 }
 
-/// The covariance within components, `[D, D]`: the mean of theirs, each counted by its rows.
+/// The covariance within components, `[D, D]`: their mean, weighted by the number of rows.
 pub(crate) fn pooled<'a>(moments: impl Iterator<Item = &'a Moments> + Clone, d: usize) -> Vec<f64> {
     let total: f64 = moments.clone().map(|m| m.count).sum();
     let mut within = vec![0.0; d * d];
@@ -105,8 +105,8 @@ pub(crate) fn pooled<'a>(moments: impl Iterator<Item = &'a Moments> + Clone, d: 
     within
 }
 
-/// Loadings and variances for full covariances, going on from those of `before`; the component that
-/// has none is the error.
+/// Loadings and variances for full covariances, starting from those of `before`. Returns the first
+/// component without a solution as the error.
 pub(crate) fn factored(
     full: &Covariances,
     d: usize,

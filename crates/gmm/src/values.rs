@@ -1,4 +1,4 @@
-//! The values of a fit's parameters, and which of them are allowed.
+//! The values of a fit's parameters, and their allowed ranges.
 
 use crate::CovarianceType;
 use crate::init::Init;
@@ -6,7 +6,7 @@ use crate::prior::{Prior, Shrinkage};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The parameters themselves.
+/// The values of the parameters.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Values {
@@ -53,32 +53,32 @@ pub enum ParamError {
         /// The value found.
         value: f64,
     },
-    /// Shrinkage was asked for covariances that are not full.
+    /// Shrinkage was requested for covariances that are not full.
     #[error("shrinkage works on full covariances only, not on {covariance_type:?}")]
     ShrinkageShape {
-        /// The covariance type asked for.
+        /// The requested covariance type.
         covariance_type: CovarianceType,
     },
-    /// Low rank was asked for without a factor.
+    /// Low rank was requested without factors.
     #[error("the rank is 0; use diagonal covariances, or at least one factor")]
     NoFactors,
     /// A prior's strength is not positive and finite, or too small.
     #[error("{what} is {value}; it must be positive and finite")]
     Prior {
-        /// Which one.
+        /// The parameter.
         what: &'static str,
         /// The value found.
         value: f64,
     },
-    /// The Bayesian mixture has no covariances of this shape.
+    /// The Bayesian mixture does not support this covariance type.
     #[error(
         "the Bayesian mixture can't have {covariance_type:?} covariances; use one of the other four"
     )]
     BayesianShape {
-        /// The covariance type asked for.
+        /// The requested covariance type.
         covariance_type: CovarianceType,
     },
-    /// A start given by the caller leaves nothing for further starts to vary.
+    /// A start given by the caller leaves nothing to vary for further starts.
     #[error("`n_init` is {n_init}, but the start is given; use `n_init` 1 or a random start")]
     GivenStart {
         /// The value found.
@@ -87,7 +87,7 @@ pub enum ParamError {
 }
 
 impl Values {
-    /// The first value outside its range.
+    /// Returns the first value out of range as an error.
     pub(crate) fn check(&self) -> Result<(), ParamError> {
         if self.n_components == 0 {
             return Err(ParamError::NoComponents);

@@ -41,7 +41,7 @@ pub fn store<S: Simd>(simd: S, values: &mut [f32], register: S::f32s) {
 ///
 /// Copies in pieces short enough for the C library to use plain registers. It copies longer ones
 /// with the processor's string instruction, which on AMD's Zen 3 drops from 40 GB/s to 2 GB/s if
-/// the two sides lie 16 bytes apart within their pages.
+/// the two sides are 16 bytes apart within their pages.
 ///
 /// # Panics
 /// If the lengths differ.

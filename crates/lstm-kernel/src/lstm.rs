@@ -11,7 +11,7 @@
 //! Sequences may have different lengths: [`Pass::batch_sizes`] is the number of sequences that have
 //! each step, and nothing is stored or computed for the others.
 //!
-//! The batch is split over threads, and each task runs through all steps independently, so that no
+//! The batch is split over threads, and each task runs through all steps independently, so no
 //! thread waits for another inside the time loop. `x_t W_x` is a sum of table rows if the input is
 //! symbols, and a product with packed weights if it is vectors.
 
@@ -59,8 +59,8 @@ pub enum Source<'a> {
 
 /// The inputs of a pass: `T` steps, `B` sequences, `H` units; all arrays are row-major, time first.
 ///
-/// With [`Pass::batch_sizes`], `[T, B, width]` means the rows of all steps one after the other,
-/// where the number of rows of each step is its batch size.
+/// With [`Pass::batch_sizes`], `[T, B, width]` means the concatenated rows of all steps, where the
+/// number of rows of each step is its batch size.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
     /// The input of the gates in addition to the state.
@@ -108,15 +108,15 @@ pub struct TraceRef<'a> {
 
 /// Gradients of every input of a [`Pass`], each in the shape of that input.
 pub struct Gradients {
-    /// Of `values`; `None` for symbols.
+    /// Gradient of `values`; `None` for symbols.
     pub values: Option<Vec<f32>>,
-    /// Of `table` or `weights`.
+    /// Gradient of `table` or `weights`.
     pub weights: Vec<f32>,
-    /// Of the context, `[B, 4H]`.
+    /// Gradient of the context, `[B, 4H]`.
     pub context: Vec<f32>,
-    /// Of the recurrent weights, `[H, 4H]`.
+    /// Gradient of the recurrent weights, `[H, 4H]`.
     pub recurrent: Vec<f32>,
-    /// Of the initial state, `[B, 2H]`.
+    /// Gradient of the initial state, `[B, 2H]`.
     pub initial: Vec<f32>,
 }
 
@@ -175,7 +175,7 @@ impl Rows {
         Self { firsts, batch }
     }
 
-    /// One step that all sequences have.
+    /// One step with all sequences.
     fn one_step(batch: usize) -> Self {
         Self { firsts: vec![0, batch], batch }
     }
@@ -213,7 +213,7 @@ impl Rows {
 
 /// `n` zeros, written by all threads: a tensor of all steps is too large for any cache.
 fn zeros(n: usize) -> Vec<f32> {
-    // Below the length at which the C library copies by other means, see
+    // Below the length at which the C library copies in another way, see
     // [`copy`](crate::functions::copy).
     const CHUNK: usize = 512;
     let chunks = (0..n.div_ceil(CHUNK)).into_par_iter().with_min_len(128).map(|_| [0.0; CHUNK]);

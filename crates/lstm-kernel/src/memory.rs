@@ -17,8 +17,8 @@ use bytemuck::Pod;
 type Words = AVec<u32, ConstAlign<64>>;
 
 /// A kept buffer is freed once the buffers taken since then are this many times as long as all kept
-/// buffers together. This exceeds what the passes of one training step take, which reuse most
-/// buffers for each layer.
+/// buffers together. This exceeds the amount taken by the passes of one training step, which reuse
+/// most buffers for each layer.
 const PATIENCE: u64 = 64;
 
 static STORE: Mutex<Store> = Mutex::new(Store::new());

@@ -22,8 +22,8 @@ use super::prefetch::Prefetch;
 use super::tile::{LeftSlice, TileAt, tile, tile_shape, with_tile_shape};
 pub(crate) use unpacked::Unpacked;
 
-/// Rows of a block: a panel of 16 columns takes 16 KiB. The number is even, so that a pair of bf16
-/// rows never straddles two blocks.
+/// Number of rows in a block: a panel of 16 columns takes 16 KiB. The number is even, so a pair of
+/// bf16 rows never straddles two blocks.
 pub(crate) const INNER_BLOCK: usize = 256;
 
 /// The precision in which a packed matrix stores its values. Sums are always `f32`.
@@ -33,12 +33,12 @@ pub enum Precision {
     #[default]
     F32,
     /// Rounded to the nearest bfloat16. On a processor with AVX-512-BF16 the left side of each
-    /// product is rounded too, at twice the rate; on others the arithmetic stays `f32`, at the same
-    /// speed.
+    /// product is rounded, too, at twice the rate; on others the arithmetic stays `f32`, at the
+    /// same speed.
     Bf16,
 }
 
-/// How products are computed.
+/// Arithmetic used for products.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Arithmetic {
     /// In `f32`.
@@ -73,7 +73,7 @@ impl Arithmetic {
 /// [`crate::memory`].
 pub struct PackedMatrix {
     values: Values,
-    /// Columns of a panel.
+    /// Number of columns in a panel.
     panel: usize,
     k: usize,
     n: usize,
@@ -85,7 +85,7 @@ enum Values {
     Pairs(Buffer<u32>, Dot),
 }
 
-/// Columns of a panel on this machine.
+/// Number of columns in a panel on this machine.
 fn panel_columns() -> usize {
     struct Columns;
     impl WithSimd for Columns {
@@ -126,12 +126,12 @@ impl PackedMatrix {
         Unpacked { values: matrix, k, n, transposed: true }.pack(panel_columns(), Arithmetic::F32)
     }
 
-    /// Rows of the matrix.
+    /// Number of rows of the matrix.
     pub fn k(&self) -> usize {
         self.k
     }
 
-    /// Columns of the matrix.
+    /// Number of columns of the matrix.
     pub fn n(&self) -> usize {
         self.n
     }
@@ -140,8 +140,8 @@ impl PackedMatrix {
 /// Computes `c += a · b`, with `a` of shape `[m, k]` and `c` of shape `[m, n]`, row-major and
 /// contiguous.
 ///
-/// Each element of `c` is one chain of fused multiply-adds over `k` in order, for any `m`, so that
-/// a row's result does not depend on the other rows of the product.
+/// Each element of `c` is one chain of fused multiply-adds over `k` in order, for any `m`, so a
+/// row's result does not depend on the other rows of the product.
 ///
 /// # Panics
 /// If the matrix was packed for an instruction set other than `S`.
@@ -217,7 +217,7 @@ fn all_panels<'b, S: Simd, T: Pod, P: Panel<S>, const ROWS: usize>(
     }
 }
 
-/// A panel that a few rows are multiplied by.
+/// A panel by which a few rows are multiplied.
 pub(crate) trait Panel<S: Simd>: Copy {
     /// Element type of the rows.
     type Left: Copy;

@@ -24,7 +24,7 @@ use crate::tile::{TileAt, tile_shape, with_tile_shape};
 /// fewer reads. The split does not change any bit, because each sum is one chain over all steps in
 /// order.
 const MAX_ROWS_PER_UNIT: usize = 132;
-/// Tasks per thread, so that no thread waits long for the last one.
+/// Number of tasks per thread, so that no thread waits long for the last one.
 const UNITS_PER_THREAD: usize = 2;
 
 /// Number of rows that one task sums of a gradient of `n_rows` rows: whole strips.
@@ -37,7 +37,8 @@ fn rows_per_unit(n_rows: usize, strip: usize) -> usize {
 pub(crate) enum Stacked {
     /// For products in `f32`.
     F32(Stack<f32>),
-    /// For products in bfloat16: each row is a row of words that hold two rows.
+    /// For products in bfloat16: each row is a row of words, each of which contains values of two
+    /// rows.
     Pairs(Stack<u32>, Dot),
 }
 
@@ -69,7 +70,7 @@ pub(crate) struct Stack<T> {
 struct Blocks<T> {
     values: Buffer<T>,
     n_rows: usize,
-    /// Rows of a block; the last one may have fewer.
+    /// Number of rows in a block; the last one may have fewer.
     in_block: usize,
     /// Total number of columns of all pieces.
     width: usize,
@@ -266,7 +267,7 @@ struct StackRows<'a, T> {
     stack: &'a Stack<T>,
     which: usize,
     first_strip: usize,
-    /// Columns of a panel.
+    /// Number of columns in a panel.
     columns: usize,
 }
 

@@ -28,7 +28,7 @@ macro_rules! with_tile_shape {
 }
 pub(crate) use with_tile_shape;
 
-/// Columns of a panel, and rows of a tile.
+/// Number of columns in a panel, and of rows in a tile.
 #[inline(always)]
 pub(crate) fn tile_shape<S: Simd>() -> (usize, usize) {
     #[inline(always)]
@@ -41,13 +41,13 @@ pub(crate) fn tile_shape<S: Simd>() -> (usize, usize) {
 /// The position of a tile in the matrix of sums.
 #[derive(Clone, Copy)]
 pub(crate) struct TileAt {
-    /// Columns of the matrix.
+    /// Number of columns of the matrix.
     pub(crate) n: usize,
     /// First column of the tile.
     pub(crate) column: usize,
 }
 
-/// The left side of a tile: `ROWS` values (or words that hold two values) at each inner index.
+/// The left side of a tile: `ROWS` values (or words with two values each) at each inner index.
 pub(crate) trait Left<T, const ROWS: usize>: Copy {
     /// The value of a row at an inner index.
     fn value(&self, inner: usize, row: usize) -> T;
@@ -131,8 +131,9 @@ impl<T: Copy, const N: usize, const ROWS: usize> Left<T, ROWS> for &[[T; ROWS]; 
     }
 }
 
-/// Inner indices per unrolled iteration. The overhead next to the multiply-adds matters if another
-/// program runs on the core's second hardware thread: unrolling four is a tenth faster then.
+/// Number of inner indices per unrolled iteration. The overhead compared with the multiply-adds
+/// matters if another program runs on the core's second hardware thread: unrolling four is a tenth
+/// faster then.
 const UNROLLED: usize = 4;
 
 /// The sums of a tile.
@@ -245,7 +246,7 @@ pub(crate) fn columns_mut(c: &mut [f32], n: usize, row: usize, column: usize) ->
     &mut c[(row * n + column).min(end)..end]
 }
 
-/// The part of a row that goes into one register.
+/// The part of a row for one register.
 #[inline(always)]
 fn part<S: Simd>(row: &[f32], register: usize) -> &[f32] {
     let at = |register: usize| (register * S::F32_LANES).min(row.len());

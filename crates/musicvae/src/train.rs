@@ -9,11 +9,11 @@
 
 mod checkpoint;
 mod decoder_inputs;
+mod divergence;
 mod error;
-mod explosion;
-mod order;
-mod pipeline;
+mod loader;
 mod run;
+mod shuffle;
 mod trainable;
 
 use std::time::Duration;
@@ -28,20 +28,20 @@ use crate::optimizer::{Adam, GradientSum};
 use crate::weights;
 
 pub use checkpoint::{Best, Checkpoint, CheckpointError};
+use divergence::DivergenceMonitor;
 pub use error::TrainError;
-use explosion::Watch;
-use pipeline::{Prepared, Preparer};
+use loader::{BatchLoader, Loaded};
 pub use run::{Plan, RunReport, StepTimes, StopReason, TrainObserver, run};
 pub use trainable::{Corpus, Terms, Trainable};
 
 /// Multiple of the guessing loss that is tolerated for a few steps.
-pub const EXPLODED_WHILE: f64 = 2.0;
+pub const DIVERGED_WHILE: f64 = 2.0;
 
-/// Number of consecutive steps above [`EXPLODED_WHILE`] that count as divergence.
-pub const EXPLODED_STEPS: u64 = 10;
+/// Number of consecutive steps above [`DIVERGED_WHILE`] that count as divergence.
+pub const DIVERGED_STEPS: u64 = 10;
 
 /// Multiple of the guessing loss that counts as divergence immediately.
-pub const EXPLODED_AT_ONCE: f64 = 100.0;
+pub const DIVERGED_AT_ONCE: f64 = 100.0;
 
 /// The values that a loss depends on in addition to model and batch.
 #[derive(Clone, Copy, Debug)]
@@ -141,8 +141,8 @@ pub struct Trainer<C: Trainable = MusicVaeConfig> {
     evaluated_at: Option<u64>,
     /// Step of the last checkpoint, saved or resumed from.
     saved_at: Option<u64>,
-    watch: Watch,
-    preparer: Preparer,
+    divergence: DivergenceMonitor,
+    loader: BatchLoader,
 }
 
 /// A new model of a configuration.
@@ -160,8 +160,8 @@ impl<C: Trainable> Trainer<C> {
         training.recurrent_precision.check(device)?;
         let device = device.clone().autodiff();
         let model = C::with_precision(config.init(seed, &device)?, training.recurrent_precision);
-        let watch = Watch::new(config.guess_nats());
-        let preparer = Preparer::new(config.z_size(), training, seed);
+        let divergence = DivergenceMonitor::new(config.guess_nats());
+        let loader = BatchLoader::new(config.z_size(), training, seed);
         Ok(Self {
             config,
             training,
@@ -175,8 +175,8 @@ impl<C: Trainable> Trainer<C> {
             n_since_best: 0,
             evaluated_at: None,
             saved_at: None,
-            watch,
-            preparer,
+            divergence,
+            loader,
         })
     }
 
@@ -220,18 +220,18 @@ impl<C: Trainable> Trainer<C> {
     /// Makes one update on the next batch of `windows`.
     ///
     /// # Errors
-    /// [`TrainError::NoWindows`]; [`TrainError::NotFinite`] and [`TrainError::Exploded`], with the
+    /// [`TrainError::NoWindows`]; [`TrainError::NotFinite`] and [`TrainError::Diverged`], with the
     /// model unchanged.
     pub fn step(&mut self, windows: C::Windows<'_>) -> Result<StepMetrics, TrainError> {
         if C::n_windows(windows) == 0 {
             return Err(TrainError::NoWindows);
         }
-        let prepared = self.preparer.prepare::<C>(self.step, windows);
+        let prepared = self.loader.load::<C>(self.step, windows);
         self.step_on(prepared)
     }
 
     /// Makes one update on the input prepared for this step.
-    fn step_on(&mut self, prepared: Prepared<C::Batch>) -> Result<StepMetrics, TrainError> {
+    fn step_on(&mut self, prepared: Loaded<C::Batch>) -> Result<StepMetrics, TrainError> {
         let step = self.step;
         assert_eq!(prepared.step, step, "batches must be in the order of steps");
         let scheduled = step.saturating_add(self.training.schedule_start);
@@ -275,7 +275,7 @@ impl<C: Trainable> Trainer<C> {
             }
             model = sum.add(model, &mut gradients, &self.device);
         }
-        self.watch.see(step, loss)?;
+        self.divergence.record_loss(step, loss)?;
         let learning_rate = self.training.learning_rate.at(step);
         let max_norm = self.training.max_gradient_norm;
         let updated = self.adam.apply(model, sum, learning_rate, max_norm);
@@ -301,7 +301,7 @@ impl<C: Trainable> Trainer<C> {
     pub fn evaluate(&mut self, windows: C::Windows<'_>) -> Option<C::Evaluation> {
         self.evaluated_at = Some(self.step);
         let evaluation = self.config.evaluate(&self.model(), windows, self.seed)?;
-        let is_sound = self.watch.see_score(self.step, C::negative_elbo_nats(&evaluation));
+        let is_sound = self.divergence.record_score(self.step, C::negative_elbo_nats(&evaluation));
         let nats = C::objective_nats(&evaluation, &self.training.objective);
         if is_sound && self.best.is_none_or(|best| nats < best.objective_nats) {
             self.best = Some(Best { step: self.step, objective_nats: nats });

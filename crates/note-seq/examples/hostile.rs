@@ -1,9 +1,9 @@
-//! Memory and time that files take, each in a separate process: reading in every mode and typical
+//! Memory and time needed for files, each in a separate process: reading in every mode and typical
 //! use of the result.
 //!
 //! `cargo run --release -p note-seq --example hostile -- PATH…` (folders are searched; Linux only).
-//! Fails if a file takes more than 100 times its size and 50 MB, or more than 2 s of a processor a
-//! megabyte and 0.1 s.
+//! Fails if a file takes more than 100 times its size plus 50 MB, or more than 2 s of processor
+//! time per megabyte plus 0.1 s.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
@@ -19,7 +19,7 @@ use note_seq::{MelodyConverter, NoteSequence, StepsPerQuarter};
 
 const ONE: &str = "--one";
 const MB: f64 = 1e6;
-/// The worst files that are printed.
+/// Number of worst files to print.
 const N_SHOWN: usize = 12;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -91,7 +91,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Measures a file in a process that has done nothing else.
+/// Measures a file in a new process.
 fn row(path: &Path) -> Result<Row, Box<dyn Error>> {
     let output = Command::new(std::env::current_exe()?).arg(ONE).arg(path).output()?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,8 +1,8 @@
-//! How often the key found for a window is that of the key signature, one table a folder: `cargo
-//! run --release -p note-seq --example keys -- [--in KEY] DIR…`, where `--in KEY` says that the
-//! music of the folders after it is in this key, regardless of its key signatures.
+//! Measures how often the key found for a window agrees with the key signature, per folder:
+//! `cargo run --release -p note-seq --example keys -- [--in KEY] DIR…`, where `--in KEY` states
+//! that the music of the following folders is in this key, regardless of its key signatures.
 //!
-//! A major key and its relative minor count as the same: both are transposed alike.
+//! A major key and its relative minor count as equal: both are transposed alike.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 

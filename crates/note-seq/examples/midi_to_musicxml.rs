@@ -1,4 +1,4 @@
-//! All voices of MIDI files as MusicXML, next to copies of them, for notation programs and for
+//! All voices of MIDI files as MusicXML, next to copies of the files, for notation programs and for
 //! `tests/oracle/musicxml.py`:
 //! `cargo run -p note-seq --features musicxml --example midi_to_musicxml -- OUT IN.mid …`.
 

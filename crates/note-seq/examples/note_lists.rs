@@ -27,7 +27,7 @@ struct Totals {
     windows: BTreeMap<SkipReason, usize>,
     notes: BTreeMap<SkipReason, usize>,
     assumptions: BTreeMap<Assumption, usize>,
-    /// Notes of every window, and of its fullest beat.
+    /// Number of notes in every window, and in its fullest beat.
     sizes: Vec<usize>,
     cells: Vec<usize>,
 }

@@ -18,7 +18,7 @@ use note_seq::{Meter, NoteListConverter};
 
 use folder::midi_files;
 
-/// The meters that have a column.
+/// Number of meters with a column.
 const N_METERS: usize = 4;
 
 fn main() -> std::io::Result<()> {
@@ -88,7 +88,7 @@ fn table(textures: &[Texture], reference: &TextureProfile) {
     }
 }
 
-/// The textures of all windows, and how long measuring took.
+/// The textures of all windows, and the duration of the measurement.
 fn textures(
     converter: &NoteListConverter,
     folder: &Path,

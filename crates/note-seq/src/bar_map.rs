@@ -64,7 +64,7 @@ pub struct BarMap {
 const ROUNDING_QUARTERS: f64 = 1e-6;
 
 impl BarMap {
-    /// The map of the meters whose times refer to `tempos`. Signatures of 0 beats or with a
+    /// The map of the meters, with times according to `tempos`. Signatures with 0 beats or a
     /// denominator of 0 are left out; if several have the same time, the last one counts.
     pub fn new(time_signatures: &[TimeSignature], tempos: &TempoMap) -> Self {
         let mut meters: Vec<&TimeSignature> =
@@ -105,7 +105,7 @@ impl BarMap {
     }
 
     /// The position in the meter `quarters` quarter notes after the start; the start for negative
-    /// numbers.
+    /// values.
     pub fn position(&self, quarters: f64) -> BarPosition {
         let quarters = quarters.max(0.0);
         let piece =
@@ -135,7 +135,7 @@ fn whole(number: f64) -> u32 {
 }
 
 impl NoteSequence {
-    /// Quarters ⇄ bars of this sequence.
+    /// The bar map of this sequence.
     pub fn bar_map(&self) -> BarMap {
         BarMap::new(&self.time_signatures, &self.tempo_map())
     }

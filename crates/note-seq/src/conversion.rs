@@ -1,5 +1,4 @@
-//! The result of converting a sequence to model windows: the windows, and why other parts gave
-//! none.
+//! The result of converting a sequence to model windows: the windows, and counts of what gave none.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::quantize::QuantizeError;
 
-/// Why something gave no window. Each reason documents what it counts.
+/// Reason why something gave no window. Each reason documents what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -31,10 +30,10 @@ pub enum SkipReason {
     NoDrums,
     /// The instrument's program is not selected. Counts instruments within segments.
     ProgramNotAllowed,
-    /// Every note of the instrument is too high or too low. Counts instruments within segments; of
-    /// note lists, the notes (and windows of nothing else) that transposing takes out of 0 to 127.
+    /// Every note of the instrument is too high or too low. Counts instruments within segments; for
+    /// note lists, notes (and windows without other notes) that are transposed out of 0 to 127.
     PitchOutOfRange,
-    /// Every note of the instrument has velocity 0. Counts instruments within segments; of note
+    /// Every note of the instrument has velocity 0. Counts instruments within segments; for note
     /// lists, notes.
     Silent,
     /// A melody or drum track is shorter than a window. Counts tracks.
@@ -49,10 +48,10 @@ pub enum SkipReason {
     MissingPart,
     /// No stretch of the window's length has all parts of a trio playing. Counts segments.
     PartsDoNotMeet,
-    /// The pitch is not in the drum map. Counts segments without any mapped drum; in grooves,
+    /// The pitch is not in the drum map. Counts segments without any mapped drum; for grooves,
     /// notes.
     UnknownDrum,
-    /// The music is longer than the converter accepts. Counts segments; of note lists, notes after
+    /// The music is longer than the converter accepts. Counts segments; for note lists, notes after
     /// 2^40 ticks.
     TooLong,
     /// Chords are required and cannot be inferred, because the section is too long. Counts windows.

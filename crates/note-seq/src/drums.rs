@@ -1,5 +1,4 @@
-//! Drum tracks: which of nine drums is struck on each step, the 512-class encoding, windows for the
-//! models.
+//! Drum tracks: sets of nine drums on each step, the 512-class encoding, windows for the models.
 
 mod convert;
 mod extract;
@@ -19,11 +18,10 @@ use crate::sequence::{Note, NoteSequence};
 use crate::units::{STANDARD_TICKS_PER_QUARTER, Step, StepsPerQuarter};
 use crate::vocabulary::STEPS_PER_BAR;
 
-/// Number of kinds of drum: kick, snare, closed and open hi-hat, low, mid and high tom, crash,
-/// ride.
+/// Number of drum classes: kick, snare, closed and open hi-hat, low, mid and high tom, crash, ride.
 pub const N_DRUM_CLASSES: usize = 9;
 
-/// Number of labels of a step of drums: every subset of the nine, `2^9`.
+/// Number of labels of a drum step: all subsets of the nine, `2^9`.
 pub const N_DRUM_LABELS: u16 = 1 << N_DRUM_CLASSES;
 
 /// The set of drums struck on one step.
@@ -47,10 +45,10 @@ impl DrumHits {
     /// No drum.
     pub const NONE: Self = Self(0);
 
-    /// The set of a label.
+    /// The set with a label.
     ///
     /// # Errors
-    /// [`UnknownDrumLabel`] from 512 on.
+    /// Returns [`UnknownDrumLabel`] for labels from 512 on.
     pub const fn from_label(label: u16) -> Result<Self, UnknownDrumLabel> {
         if label < N_DRUM_LABELS { Ok(Self(label)) } else { Err(UnknownDrumLabel { label }) }
     }
@@ -60,7 +58,7 @@ impl DrumHits {
         self.0
     }
 
-    /// Adds a drum; classes beyond the nine are left out.
+    /// Adds a drum; classes beyond the nine are ignored.
     pub fn insert(&mut self, class: u8) {
         if usize::from(class) < N_DRUM_CLASSES {
             self.0 |= 1 << class;
@@ -72,13 +70,12 @@ impl DrumHits {
         (0..9).filter(move |class| self.0 >> class & 1 == 1)
     }
 
-    /// Whether nothing is struck.
+    /// Whether no drum is struck.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The input form of MusicVAE's drum models: one number for each drum, then 1 if nothing is
-    /// struck.
+    /// The input of MusicVAE's drum models: one number per drum, followed by 1 if none is struck.
     ///
     /// # Shapes
     /// - result: `[10]`, zeros and ones
@@ -141,20 +138,20 @@ impl DrumTrack {
         }
     }
 
-    /// The track of a list of labels.
+    /// The track with the given labels.
     ///
     /// # Errors
-    /// [`UnknownDrumLabel`] for the first label from 512 on.
+    /// Returns [`UnknownDrumLabel`] for the first label from 512 on.
     pub fn from_labels(labels: &[u16]) -> Result<Self, UnknownDrumLabel> {
         labels.iter().map(|l| DrumHits::from_label(*l)).collect::<Result<_, _>>().map(Self::new)
     }
 
-    /// The labels, one a step.
+    /// The labels, one per step.
     pub fn labels(&self) -> Vec<u16> {
         self.events.iter().map(|e| e.label()).collect()
     }
 
-    /// Notes in seconds: every hit one step long, at its class's exemplar pitch.
+    /// Notes in seconds: every hit one step long, with the exemplar pitch of its class.
     pub fn to_sequence(&self, map: &DrumMap, playback: &Playback) -> NoteSequence {
         let seconds_per_step = 60.0 / playback.qpm / f64::from(self.steps_per_quarter.get());
         let origin = self.start_step as f64 * seconds_per_step;

@@ -7,7 +7,7 @@ use crate::split::SplitError;
 use crate::units::{DEFAULT_QPM, Seconds};
 
 impl NoteSequence {
-    /// Applies `change` to every time but the ends of notes and `total_time`, which
+    /// Applies `change` to all times except the ends of notes and `total_time`, which
     /// [`Self::map_times`] adds.
     fn map_event_times(&mut self, change: impl Fn(Seconds) -> Seconds) {
         let times = (self.tempos.iter_mut().map(|t| &mut t.time))
@@ -30,14 +30,14 @@ impl NoteSequence {
         self.map_event_times(change);
     }
 
-    /// Moves everything later by `seconds` (earlier if negative: times may then fall below 0).
+    /// Moves everything later by `seconds` (earlier if negative, which may make times negative).
     pub fn shift(&mut self, seconds: Seconds) {
         self.map_times(|time| time + seconds);
         self.subsequence_info = None;
     }
 
     /// Multiplies all durations by `factor` and divides the tempos by it, so that steps relative to
-    /// the tempo stay the same. `factor` must be positive and finite.
+    /// the tempo do not change. `factor` must be positive and finite.
     pub fn stretch(&mut self, factor: f64) {
         self.map_times(|time| time * factor);
         for tempo in &mut self.tempos {
@@ -48,7 +48,7 @@ impl NoteSequence {
         }
     }
 
-    /// Keeps the notes that begin at `start` or later and before `end`, cut at `end`. Nothing
+    /// Keeps the notes that begin at or after `start` and before `end`, truncated at `end`. Nothing
     /// moves, and only notes and `total_time` change.
     pub fn trim(&mut self, start: Seconds, end: Seconds) {
         self.notes.retain(|n| n.start_time >= start && n.start_time < end);
@@ -62,17 +62,18 @@ impl NoteSequence {
     /// contents.
     ///
     /// # Errors
-    /// [`SplitError`].
+    /// Returns a [`SplitError`] if `end` is before `start`, or `start` after the end of the music.
     pub fn extract(&self, start: Seconds, end: Seconds) -> Result<NoteSequence, SplitError> {
         let mut pieces = self.split_at(&[start, end])?;
         pieces.pop().ok_or(SplitError::TooFewTimes { n_times: 2 })
     }
 
-    /// Cuts every `hop` seconds; the last piece may be shorter. With `skip_inside_notes` a cut that
-    /// a note sounds across is left out.
+    /// Cuts every `hop` seconds; the last piece may be shorter. With `skip_inside_notes`, cuts
+    /// inside a sounding note are left out.
     ///
     /// # Errors
-    /// [`SplitError::Unsorted`] if `hop` is not above 0; [`SplitError::TooManyPieces`].
+    /// Returns [`SplitError::Unsorted`] if `hop` is not above 0, and [`SplitError::TooManyPieces`]
+    /// if there would be too many pieces.
     pub fn split_every(
         &self,
         hop: Seconds,
@@ -88,7 +89,7 @@ impl NoteSequence {
             return Err(SplitError::TooManyPieces { n_pieces });
         }
         let mut cuts = vec![0.0];
-        // The latest end of the notes that begin before a cut, as cuts ascend.
+        // The latest end of the notes that begin before a cut; cuts are ascending.
         let mut by_start: Vec<&Note> = self.notes.iter().filter(|_| skip_inside_notes).collect();
         by_start.sort_by(|a, b| a.start_time.total_cmp(&b.start_time));
         let mut by_start = by_start.into_iter().peekable();
@@ -131,7 +132,7 @@ impl NoteSequence {
         self.split_at(&cuts).unwrap_or_default()
     }
 
-    /// Concatenates sequences: each begins where the previous one it ends (`total_time`). Tempos,
+    /// Concatenates sequences: each begins at the end (`total_time`) of the previous one. Tempos,
     /// signatures and texts that only repeat the current ones are left out; the first resolution
     /// counts.
     #[must_use]
@@ -155,7 +156,7 @@ impl NoteSequence {
         joined
     }
 
-    /// Merges sequences that play simultaneously: their lists are joined. Instrument numbers are
+    /// Merges sequences that play simultaneously by joining their lists. Instrument numbers are
     /// kept, so make them distinct first.
     #[must_use]
     pub fn merge(sequences: &[NoteSequence]) -> NoteSequence {
@@ -198,7 +199,7 @@ impl NoteSequence {
     }
 
     /// Drops notes that equal another in pitch, start, instrument and kind (drum or tone), keeping
-    /// the longest of them; returns how many were dropped.
+    /// the longest of them; returns the number of dropped notes.
     pub fn dedupe_notes(&mut self) -> usize {
         let before = self.notes.len();
         let key = |n: &Note| (n.start_time.to_bits(), n.pitch, n.instrument, n.is_drum);

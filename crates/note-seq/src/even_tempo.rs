@@ -5,12 +5,12 @@ use crate::sequence::NoteSequence;
 use crate::units::{Qpm, Seconds};
 
 impl NoteSequence {
-    /// Gives the music one tempo, `qpm` quarter notes per minute, and moves all that has a time
+    /// Gives the music one tempo, `qpm` quarter notes per minute, and moves everything with a time
     /// accordingly: `t ↦ 60 · q(t) / qpm`, where `q(t)` is the number of quarter notes before `t`
     /// by [`Self::tempo_map`], on the nearest tick of the map.
     ///
-    /// Events before time 0 keep their time, so that they are still recognized as such. Where music
-    /// was cut from ([`Self::subsequence_info`]) is forgotten, since those times were of the old
+    /// Events before time 0 keep their time, so that they are still recognized as such. The source
+    /// of cut music ([`Self::subsequence_info`]) is deleted, because its times refer to the old
     /// tempo.
     ///
     /// # Examples
@@ -31,8 +31,8 @@ impl NoteSequence {
         assert!(qpm > 0.0 && qpm.is_finite(), "a tempo is positive and finite");
         let map = self.tempo_map();
         let ticks_per_quarter = map.ticks_per_quarter();
-        // In this order, so that a time is the number next to the true one: one division of whole
-        // numbers, as long as `qpm` is whole.
+        // In this order, so that the result is the nearest number to the exact time: one division
+        // of integers, if `qpm` is an integer.
         let moved = |seconds: Seconds| {
             if seconds > 0.0 && seconds.is_finite() {
                 let ticks = (map.quarters(seconds) * ticks_per_quarter).round();
@@ -90,7 +90,7 @@ mod tests {
         };
         let constant = even(&|_| 500_000);
         let quantized = constant.quantize(StepsPerQuarter::SIXTEENTHS).unwrap();
-        // 84 ticks are three steps and a half, which goes up.
+        // 84 ticks are three and a half steps, which are rounded up.
         assert!(quantized.notes.iter().all(|n| n.end_step - n.start_step == 4));
         let slow = even(&|_| 631_579);
         let wild = even(&|i| 300_000 + i * 7919);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::pitch::Program;
 use crate::units::{Qpm, Seconds};
 
-/// A tempo that holds from `time` on.
+/// A tempo that applies from `time` on.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tempo {
@@ -35,7 +35,7 @@ pub struct TimeSignature {
 impl TimeSignature {
     /// Quarter notes per bar: `4 / denominator · numerator`, in this order of operations.
     ///
-    /// Infinite for a denominator of 0, which quantizing refuses.
+    /// Infinite for a denominator of 0, which quantizing rejects.
     pub fn quarters_per_bar(&self) -> f64 {
         4.0 / f64::from(self.denominator) * f64::from(self.numerator)
     }
@@ -58,13 +58,13 @@ pub enum Mode {
     Major,
     /// Natural minor.
     Minor,
-    /// Another mode or an unspecified one: other modes in JSON are read as this. MIDI files have no
-    /// such mode; it is written as major.
+    /// Another mode or an unspecified one: other modes in JSON are read as this. MIDI files don't
+    /// have it; it is written as major.
     #[serde(other)]
     NotSpecified,
 }
 
-/// A key that holds from `time` on.
+/// A key that applies from `time` on.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeySignature {
@@ -80,8 +80,8 @@ pub struct KeySignature {
 }
 
 impl KeySignature {
-    /// Sharps in front of the staff, flats as negative numbers: -5 to 6. Of the keys that sound
-    /// alike the one with fewer signs; keys that are neither major nor minor count as major.
+    /// Number of sharps in the key signature, negative for flats: -5 to 6. Of enharmonic keys, the
+    /// one with fewer signs; keys that are neither major nor minor count as major.
     ///
     /// # Examples
     /// ```
@@ -98,7 +98,7 @@ impl KeySignature {
     }
 }
 
-/// Keys in JSON are the proto's names, `C` to `B`; its other spellings and plain numbers are read
+/// Keys in JSON are the proto's names, `C` to `B`; its other spellings and plain numbers are read,
 /// too.
 mod key_name {
     use serde::{Deserialize, Deserializer, Serializer, de};
@@ -191,7 +191,7 @@ pub enum TextKind {
     ChordSymbol,
     /// A beat.
     Beat,
-    /// A syllable sung (MIDI meta event 5). The proto has no value for it: written as `UNKNOWN`.
+    /// A sung syllable (MIDI meta event 5). The proto has no value for it: written as `UNKNOWN`.
     #[serde(rename(serialize = "UNKNOWN"))]
     Lyric,
     /// A rehearsal mark (MIDI meta event 6). The proto has no value for it: written as `UNKNOWN`.
@@ -199,7 +199,7 @@ pub enum TextKind {
     Marker,
 }
 
-/// A text at a moment.
+/// A text at a point in time.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TextAnnotation {

@@ -30,7 +30,7 @@ pub use rhythm::{
 pub(crate) const STEP: i32 = 2;
 pub(crate) const LEAP: i32 = 5;
 
-/// A number that describes a line of notes.
+/// A numeric property of a line of notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
@@ -108,7 +108,7 @@ impl Feature {
         }
     }
 
-    /// The feature with a name.
+    /// The feature with this name.
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|feature| feature.name() == name)
     }
@@ -267,17 +267,17 @@ mod tests {
         close(Feature::NoteLength, 0.75);
         close(Feature::Rests, 0.25);
         close(Feature::OffBeat, 0.25);
-        // Classes C, D, D, A: shares 1/4, 1/2, 1/4.
+        // Classes C, D, D, A: proportions 1/4, 1/2, 1/4.
         close(Feature::PitchClassEntropy, 1.5);
         close(Feature::ScaleConsistency, 1.0);
-        // Onset to onset: 4, 2, 6: three different ones.
+        // Onset to onset: 4, 2, 6: three different values.
         close(Feature::RhythmEntropy, 3_f64.log2());
     }
 
     #[test]
     fn chromatic_notes_are_not_of_one_scale() {
         let bar = notes(&[(0, 1, 60), (1, 2, 61), (2, 3, 62), (3, 4, 63), (4, 5, 64)]);
-        // A major scale holds three of C, C#, D, D#, E: G's neighbors C, D, E, for example.
+        // A major scale contains three of C, C#, D, D#, E: for example G major contains C, D, E.
         assert_eq!(Feature::ScaleConsistency.of(&bar, 16), Some(0.6));
     }
 

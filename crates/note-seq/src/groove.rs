@@ -1,5 +1,5 @@
-//! Grooves: hits, velocities and timing offsets of nine drums on a grid, as Magenta's groove
-//! converter makes them.
+//! Grooves: hits, velocities and timing offsets of nine drums on a grid, like those of Magenta's
+//! groove converter.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,17 +13,17 @@ use crate::slices;
 use crate::units::{DEFAULT_QPM, Qpm, Seconds, StepsPerQuarter};
 use crate::vocabulary::STEPS_PER_BAR;
 
-/// Numbers a step: hits, velocities and offsets of nine drums.
+/// Number of values per step: hits, velocities and offsets of nine drums.
 pub const GROOVE_WIDTH: usize = 3 * N_DRUM_CLASSES;
 
-/// One step: nine hits (0 or 1), nine velocities (0 to 1), nine offsets (-1 to 1, early is
-/// positive).
+/// One step: nine hits (0 or 1), nine velocities (0 to 1), nine offsets (-1 to 1, positive if
+/// early).
 pub type GrooveStep = [f32; GROOVE_WIDTH];
 
 /// A window of a groove: the model's input and target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GrooveWindow {
-    /// The encoder's input, changed as the converter's options say.
+    /// The encoder's input, modified according to the converter's options.
     pub input: Vec<GrooveStep>,
     /// The groove as played.
     pub output: Vec<GrooveStep>,
@@ -33,30 +33,31 @@ pub struct GrooveWindow {
 
 /// Cuts a sequence's drums into grooves.
 ///
-/// On every step the loudest note of each drum counts: `hit = 1`, `velocity / 127`, `offset = 2 ·
-/// (step · step_length − start) / step_length`. The groove reaches to the end of the bar of the
-/// last start. A sequence whose tempo or meter changes gives no windows, so split it first.
+/// On every step, the loudest note of each drum counts: `hit = 1`, `velocity / 127`,
+/// `offset = 2 · (step · step_length − start) / step_length`. The groove extends to the end of the
+/// bar of the last onset. A sequence with changes of tempo or meter gives no windows, so split it
+/// first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "these are Magenta's independent switches, under its names"
 )]
 pub struct GrooveConverter {
-    /// Which keys are which drums.
+    /// Assignment of keys to drums.
     pub map: DrumMap,
-    /// Whether notes that are no drums are left out. Magenta takes every note.
+    /// Whether notes other than drums are left out. Magenta takes every note.
     pub drums_only: bool,
     /// The grid.
     pub steps_per_quarter: StepsPerQuarter,
-    /// Steps per bar must have.
+    /// Required number of steps per bar.
     pub steps_per_bar: u32,
-    /// Length of a window in bars; `None` for the whole groove in one.
+    /// Length of a window in bars; `None` for the whole groove in one window.
     pub split_bars: Option<u32>,
     /// Steps from one window to the next; `None` for the window's length.
     pub hop_steps: Option<u32>,
     /// Input without velocities and offsets: the model learns to humanize.
     pub humanize: bool,
-    /// Input with each step's loudest hit only, as an open hi-hat: the model learns to play along.
+    /// Input with only each step's loudest hit, as an open hi-hat: the model learns to play along.
     pub tapify: bool,
     /// Input without velocities.
     pub fixed_velocities: bool,
@@ -64,15 +65,15 @@ pub struct GrooveConverter {
     pub add_instruments: Vec<u8>,
 }
 
-/// The longest groove, 4,096 bars of sixteenths: a single note says how long it is, and a step
-/// takes over 500 bytes.
+/// Maximum length, 4,096 bars of sixteenths: a single late note would determine the length, and a
+/// step takes over 500 bytes.
 const MAX_STEPS: usize = 1 << 16;
 
 /// The drum that represents taps: open hi-hat.
 const TAP_CLASS: usize = 3;
 
 impl GrooveConverter {
-    /// Two bars without overlap, Roland's drum map, input as played: the data of Magenta's
+    /// Two bars without overlap, Roland's drum map, unmodified input: the data of Magenta's
     /// `groovae_2bar_*` models before their changes to the input.
     pub fn groovae_2bar() -> Self {
         Self {
@@ -152,7 +153,7 @@ impl GrooveConverter {
         let mut steps = vec![[0.0; GROOVE_WIDTH]; n_steps];
         let mut loudest = vec![[None; N_DRUM_CLASSES]; n_steps];
         for (step, class, velocity, start_time) in hits {
-            // Of equally loud notes the first counts.
+            // Of equally loud notes, the first counts.
             if loudest[step][class].is_some_and(|v| velocity <= v) {
                 continue;
             }
@@ -197,14 +198,14 @@ impl GrooveConverter {
         input
     }
 
-    /// Notes from a groove: a drum is struck if its hit is above 0.5, `round(127 · velocity)` loud,
-    /// at `(step − offset / 2) · step_length`, one step long, as instrument 9 at 120 quarter notes
-    /// per minute.
+    /// Notes from a groove: a drum is struck if its hit is above 0.5, with velocity
+    /// `round(127 · velocity)` at `(step − offset / 2) · step_length`, one step long, as instrument
+    /// 9 at 120 quarter notes per minute.
     pub fn to_sequence(&self, groove: &[GrooveStep]) -> NoteSequence {
         self.to_sequence_at(groove, DEFAULT_QPM)
     }
 
-    /// As [`Self::to_sequence`] at another tempo.
+    /// Like [`Self::to_sequence`], at another tempo.
     pub fn to_sequence_at(&self, groove: &[GrooveStep], qpm: Qpm) -> NoteSequence {
         let step_length = 60.0 / qpm / f64::from(self.steps_per_quarter.get());
         let mut sequence =

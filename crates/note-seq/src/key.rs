@@ -1,4 +1,4 @@
-//! Keys: which one music is in, and how far it is from C major or A minor.
+//! Keys: finding the key of music, and its distance from C major or A minor.
 
 mod profile;
 mod track;
@@ -32,23 +32,23 @@ pub struct Key {
     is_minor: bool,
 }
 
-/// A text that names no key.
+/// A text that does not name a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is not a key (allowed: a letter A to G, with # or b if need be, then major or minor: \
+    "{0:?} is not a key (allowed: a letter A to G, with # or b if needed, then major or minor: \
      D, Bb major, F# minor, Am)"
 )]
 pub struct UnknownKey(String);
 
 impl Key {
-    /// The number of keys.
+    /// Number of keys.
     pub const N: usize = 24;
     /// C major.
     pub const C_MAJOR: Self = Self { tonic: 0, is_minor: false };
     /// A minor.
     pub const A_MINOR: Self = Self { tonic: 9, is_minor: true };
 
-    /// The key on a pitch class (counted modulo 12).
+    /// The key on a pitch class (modulo 12).
     pub const fn new(tonic: u8, is_minor: bool) -> Self {
         Self { tonic: tonic % 12, is_minor }
     }
@@ -110,7 +110,7 @@ impl Key {
         fifths.min(12 - fifths)
     }
 
-    /// The key that fits best how long each pitch class sounds, by
+    /// The key that best fits the duration of each pitch class, by
     /// [`KeyProfile::KRUMHANSL_KESSLER`]; `None` if nothing sounds.
     ///
     /// # Examples

@@ -3,8 +3,8 @@
 //!
 //! Bytes become a [`NoteSequence`] (notes in seconds) by [`midi::read`]; [`NoteSequence::quantize`]
 //! puts it on a grid ([`QuantizedSequence`]); [`melody::extract`] finds monophonic lines in that,
-//! and a [`MelodyConverter`] does all of it and cuts the lines into windows of class labels. Every
-//! step can be reversed: labels to [`Melody`], melody to sequence, sequence to bytes.
+//! and a [`MelodyConverter`] does all of this and cuts the lines into windows of class labels.
+//! Every step can be reversed: labels to [`Melody`], melody to sequence, sequence to bytes.
 //!
 //! The data model is Magenta's `NoteSequence`. [`midi::ReadMode::Parity`] and the quantizing and
 //! encodings agree with Python's `note_seq` and Magenta's MusicVAE converters to the last bit; the

@@ -35,7 +35,7 @@ pub enum MelodyEvent {
     NoteOn(Pitch),
 }
 
-/// A monophonic line on a grid, one event a step.
+/// A monophonic line on a grid, one event per step.
 ///
 /// # Examples
 /// ```
@@ -47,7 +47,7 @@ pub enum MelodyEvent {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Melody {
-    /// One event a step.
+    /// One event per step.
     pub events: Vec<MelodyEvent>,
     /// The step of the sequence at which the first event is; the first of a bar.
     pub start_step: Step,
@@ -60,8 +60,8 @@ pub struct Melody {
 }
 
 impl Melody {
-    /// The most steps a melody may have: 2^24, over two days of sixteenths at 120 quarter notes per
-    /// minute.
+    /// Maximum number of steps of a melody: 2^24, over two days of sixteenths at 120 quarter notes
+    /// per minute.
     pub const MAX_STEPS: Step = 1 << 24;
 
     /// A melody in 4/4 at 4 steps per quarter note that starts at step 0.
@@ -86,7 +86,7 @@ impl Melody {
         self.events.extend_from_slice(&next.events);
     }
 
-    /// Erases every note-off before the first note, where no note sounds that it could end.
+    /// Removes all note-offs before the first note, where no note sounds that they could end.
     pub fn erase_leading_offs(&mut self) {
         let first = self.events.iter().position(|e| matches!(e, MelodyEvent::NoteOn(_)));
         let n_leading = first.unwrap_or(self.events.len());

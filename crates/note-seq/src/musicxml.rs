@@ -1,8 +1,8 @@
-//! Music as MusicXML 4.0 (feature `musicxml`), for every notation program: melodies, and whole
+//! Music as MusicXML 4.0 (feature `musicxml`), for all notation programs: melodies, and whole
 //! sequences with a part for each instrument.
 //!
-//! Both become a [`score::Score`], bars filled with tones on a grid, which one writer turns into a
-//! document.
+//! Both are converted to a [`score::Score`], bars filled with tones on a grid, which a single
+//! writer converts to a document.
 
 mod drums;
 mod durations;
@@ -24,12 +24,12 @@ use crate::pitch::Pitch;
 use crate::sequence::NoteSequence;
 use crate::units::{DEFAULT_QPM, Qpm, StepsPerQuarter};
 
-/// The most bars of a score: three hours of quick music.
+/// Maximum number of bars of a score: three hours of fast music.
 const MAX_BARS: usize = 10_000;
 
-/// The grids that a sequence is written on, in steps per quarter note: the first that holds every
-/// note. They have the halves and thirds of quarters, eighths, sixteenths and, in the second,
-/// thirty-seconds.
+/// The grids for sequences, in steps per quarter note: the first one with positions for all notes
+/// is used. They have the halves and thirds of quarters, eighths, sixteenths and, in the second
+/// grid, thirty-seconds.
 const GRIDS: [u16; 2] = [12, 24];
 
 /// Properties that a melody does not contain.
@@ -60,17 +60,17 @@ impl Default for MusicXmlOptions {
     }
 }
 
-/// Properties of a score that a sequence does not hold.
+/// Properties of a score that a sequence does not contain.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScoreOptions {
     /// The work's title; not written if it is empty.
     pub title: String,
-    /// Grid that notes are put on; `None` for 12 steps per quarter note, or 24 if every note lies
-    /// on those but not on the others.
+    /// Grid for the notes; `None` for 12 steps per quarter note, or 24 if all notes are on that
+    /// grid but not on the other.
     pub steps_per_quarter: Option<StepsPerQuarter>,
 }
 
-/// Why music could not be written as MusicXML.
+/// Reason why music could not be written as MusicXML.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MusicXmlError {
@@ -121,7 +121,7 @@ pub enum MusicXmlError {
     /// The score would have too many bars.
     #[error("{n_bars} bars are too many (allowed: {MAX_BARS}); cut the music")]
     TooLong {
-        /// Their number.
+        /// Number of bars.
         n_bars: u64,
     },
 }
@@ -129,11 +129,11 @@ pub enum MusicXmlError {
 impl Melody {
     /// The melody as a MusicXML 4.0 document, partwise, from its first bar to the end of its last.
     ///
-    /// A note that does not fit one note value, or crosses a bar line, is written as several tied
-    /// notes. Below middle C the clef is the bass clef, by the median of the notes.
+    /// A note whose length is not a single note value, or that crosses a bar line, is written as
+    /// several tied notes. The clef is the bass clef if the median of the notes is below middle C.
     ///
     /// # Errors
-    /// [`MusicXmlError`].
+    /// Returns a [`MusicXmlError`].
     ///
     /// # Examples
     /// ```
@@ -186,7 +186,7 @@ impl Melody {
         Ok(score.checked()?.to_document())
     }
 
-    /// Its notes; one that still sounds at the end sounds to the end of the last bar.
+    /// Its notes; one that still sounds at the end is held to the end of the last bar.
     fn tones(&self, end: u32) -> Vec<Tone> {
         let mut tones: Vec<Tone> = Vec::new();
         let mut is_sounding = false;
@@ -209,17 +209,17 @@ impl Melody {
 
 impl NoteSequence {
     /// The sequence as a MusicXML 4.0 document: a part for each instrument, with its name, its
-    /// program and its loudness; meters, tempos and keys where they change.
+    /// program and its loudness; meters, tempos and keys at their changes.
     ///
-    /// Notes go to the nearest step of the grid and last a step at least. A part has up to two
-    /// voices on a staff, and more only for notes of one pitch that overlap; what overlaps within a
-    /// voice, crosses a bar line or fits no note value is written as tied notes, so that each note
-    /// keeps its onset, its pitch and its duration. Keyboards and harps get two staves if they play
-    /// both low and high. Drums are written on a percussion staff. Without key signatures, the key
-    /// is the one that fits best. The last bar is filled up.
+    /// Notes are moved to the nearest step of the grid and last at least one step. A part has up to
+    /// two voices on a staff, and more only for overlapping notes of one pitch; notes that overlap
+    /// within a voice, cross a bar line or fit no note value are written as tied notes, so that
+    /// each note keeps its onset, its pitch and its duration. Keyboards and harps get two staves if
+    /// they play both low and high. Drums are written on a percussion staff. Without key
+    /// signatures, the key is the one that fits best. The last bar is padded.
     ///
     /// # Errors
-    /// [`MusicXmlError`].
+    /// Returns a [`MusicXmlError`].
     ///
     /// # Examples
     /// ```

@@ -1,7 +1,7 @@
-//! Windows of any music in any meter as lists of notes, each note a few small classes.
+//! Windows of any music in any meter as lists of notes, where each note is a few small classes.
 //!
-//! [`NoteListConverter`] cuts a [`crate::NoteSequence`] into [`NoteList`]s,
-//! [`NoteList::to_sequence`] leads back. Which classes per note becomes is configuration:
+//! [`NoteListConverter`] cuts a [`crate::NoteSequence`] into [`NoteList`]s;
+//! [`NoteList::to_sequence`] converts back. The classes of each note are configurable:
 //! [`NoteListEncoding`].
 
 mod convert;

@@ -7,7 +7,7 @@ use crate::pitch::Pitch;
 use crate::sequence::NoteSequence;
 use crate::units::Seconds;
 
-/// Why no piano roll could be made.
+/// Reason why no piano roll could be created.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum PianoRollError {
@@ -23,7 +23,7 @@ pub enum PianoRollError {
         PianoRoll::MAX_FRAMES
     )]
     TooLong {
-        /// Their number.
+        /// Number of frames.
         n_frames: f64,
     },
 }
@@ -31,10 +31,10 @@ pub enum PianoRollError {
 /// A piano roll of all 128 pitches.
 ///
 /// # Shapes
-/// - `active`, `onsets`, `velocities`: `[n_frames, 128]`, row by row
+/// - `active`, `onsets`, `velocities`: `[n_frames, 128]`, row-major
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PianoRoll {
-    /// Frames.
+    /// Number of frames.
     pub n_frames: usize,
     /// Frames per second.
     pub frames_per_second: f64,
@@ -42,7 +42,7 @@ pub struct PianoRoll {
     pub active: Vec<bool>,
     /// Whether a note of the pitch starts in the frame.
     pub onsets: Vec<bool>,
-    /// Velocity of the note that sounds (the one that started last), 0 to 127.
+    /// Velocity of the sounding note (the one that started last), 0 to 127.
     pub velocities: Vec<u8>,
 }
 
@@ -60,11 +60,11 @@ impl NoteSequence {
     /// The roll of all notes for which `keep` returns `true`. Its length in frames is
     /// `floor(total_time · frames_per_second + 1)`.
     ///
-    /// A note fills the frames from `floor(start · rate)` to before `ceil(end · rate)`, at least
-    /// one, as in Python's `sequence_to_pianoroll` with its defaults.
+    /// A note fills the frames from `floor(start · rate)` up to but not including
+    /// `ceil(end · rate)`, at least one, like Python's `sequence_to_pianoroll` with its defaults.
     ///
     /// # Errors
-    /// [`PianoRollError`].
+    /// Returns a [`PianoRollError`] if the rate is not positive or the roll is too long.
     pub fn piano_roll(
         &self,
         frames_per_second: f64,

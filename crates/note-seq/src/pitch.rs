@@ -30,7 +30,7 @@ macro_rules! seven_bit {
             /// Checks that `value` is 0 to 127.
             ///
             /// # Errors
-            /// [`OutOfRange`] for any value outside 0 to 127; there is no other error.
+            /// Returns [`OutOfRange`] for values outside 0 to 127; there is no other error.
             pub const fn new(value: u8) -> Result<Self, OutOfRange> {
                 if value < 128 {
                     Ok(Self(value))
@@ -89,7 +89,7 @@ seven_bit! {
 }
 
 seven_bit! {
-    /// How hard a key is struck, 0 to 127. A written note-on of velocity 0 would mean note-off.
+    /// Strength of a key stroke, 0 to 127. A written note-on of velocity 0 would mean note-off.
     Velocity, "velocity"
 }
 

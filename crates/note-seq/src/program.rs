@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::pitch::Program;
 
-/// The names of General MIDI level 1, in the order of their programs.
+/// The names of General MIDI level 1, in program order.
 const NAMES: [&str; 128] = [
     "Acoustic Grand Piano",
     "Bright Acoustic Piano",
@@ -138,16 +138,16 @@ const NAMES: [&str; 128] = [
     "Gunshot",
 ];
 
-/// The most names that an error lists.
+/// Maximum number of names listed in an error.
 const LISTED: usize = 8;
 
-/// A text that names no program, or several.
+/// A text that does not name exactly one program.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UnknownProgram {
     /// No name has these words.
     #[error(
-        "{text:?} is no instrument of General MIDI (allowed: 0 to 127, or a name such as \
+        "{text:?} is not a General MIDI instrument (allowed: 0 to 127, or a name, for example \
          harpsichord, \"church organ\" or flute)"
     )]
     NoName {
@@ -194,9 +194,9 @@ fn words(text: &str) -> Vec<String> {
 impl FromStr for Program {
     type Err = UnknownProgram;
 
-    /// A number from 0 to 127, a name of General MIDI, or words of it that no other name has; case
-    /// and signs don't count, and the last word may be cut short. Of names that only differ by
-    /// their number (`Electric Piano 1`, `Slap Bass 2`), the first is meant.
+    /// Parses a number from 0 to 127, a General MIDI name, or words of it that occur in no other
+    /// name; case and punctuation are ignored, and the last word may be abbreviated. For names that
+    /// differ only by their number (`Electric Piano 1`, `Slap Bass 2`), the first one is chosen.
     ///
     /// # Examples
     /// ```

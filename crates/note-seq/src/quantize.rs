@@ -1,6 +1,6 @@
 //! Quantizing: seconds to steps, with the rounding of Python's `note_seq`.
 //!
-//! [`exact`] rounds the ticks that the seconds came from instead.
+//! [`exact`] instead rounds the ticks from which the seconds were computed.
 
 mod exact;
 
@@ -11,7 +11,7 @@ use crate::quantized::{Grid, QuantizedNote, QuantizedSequence};
 use crate::sequence::{Note, NoteSequence};
 use crate::units::{DEFAULT_QPM, Qpm, Seconds, Step, StepsPerQuarter};
 
-/// Why a sequence could not be quantized.
+/// Reason why a sequence could not be quantized.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum QuantizeError {
@@ -26,7 +26,7 @@ pub enum QuantizeError {
         first: Qpm,
         /// Tempo after.
         second: Qpm,
-        /// When, in seconds.
+        /// Time of the change in seconds.
         at: Seconds,
     },
     /// The meter changes.
@@ -37,7 +37,7 @@ pub enum QuantizeError {
         first: (u32, u32),
         /// Numerator and denominator after.
         second: (u32, u32),
-        /// When, in seconds.
+        /// Time of the change in seconds.
         at: Seconds,
     },
     /// A numerator of 0, or a denominator that is not a power of two.
@@ -54,7 +54,7 @@ pub enum QuantizeError {
     },
     /// A note or event is before time 0 (by half a step or more).
     #[error(
-        "a note or event lies at {seconds} s; times must not be negative, shift the sequence first"
+        "a note or event is at {seconds} s; times must not be negative, shift the sequence first"
     )]
     NegativeTime {
         /// The time found, in seconds.
@@ -69,7 +69,7 @@ pub enum QuantizeError {
         /// The number found.
         steps_per_second: f64,
     },
-    /// Exact quantizing needs the ticks that the times came from.
+    /// Exact quantizing needs the ticks from which the times were computed.
     #[error(
         "exact quantizing needs a resolution of 1 to 32767 ticks per quarter note, the sequence has \
              {ticks_per_quarter}; set `ticks_per_quarter`, or use `quantize`"
@@ -83,8 +83,8 @@ pub enum QuantizeError {
 /// The step nearest to a time: `trunc(seconds · steps_per_second + 0.5)`.
 ///
 /// Truncation is toward zero, so half a step before 0 still gives 0, as in
-/// `note_seq.quantize_to_step`. Halves go up; whether a computed time lands on a half is decided by
-/// the `f64` arithmetic before it.
+/// `note_seq.quantize_to_step`. Halves are rounded up; whether a computed time is exactly a half
+/// depends on the preceding `f64` arithmetic.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the cast truncates toward zero and saturates, as wanted"
@@ -97,14 +97,14 @@ impl NoteSequence {
     /// Snaps every note to a grid of `steps_per_quarter` steps per quarter note, relative to the
     /// tempo.
     ///
-    /// A note whose ends fall on one step is made one step long. Bit-compatible with Python's
-    /// `quantize_note_sequence`: if a time is halfway between two steps, rounding errors of its
-    /// `f64` arithmetic decide. [`Self::quantize_ticks`] is exact there.
+    /// A note whose start and end are on the same step is made one step long. Bit-compatible with
+    /// Python's `quantize_note_sequence`: if a time is halfway between two steps, rounding errors
+    /// of its `f64` arithmetic decide. [`Self::quantize_ticks`] is exact in this case.
     ///
     /// # Errors
-    /// [`QuantizeError::MultipleTempos`] and [`QuantizeError::MultipleTimeSignatures`] if either
-    /// changes (a first one that is not at time 0 changes from 120 or 4/4),
-    /// [`QuantizeError::BadTimeSignature`], [`QuantizeError::NegativeTime`],
+    /// Returns [`QuantizeError::MultipleTempos`] or [`QuantizeError::MultipleTimeSignatures`] if
+    /// either changes (a first one that is not at time 0 is a change from 120 or 4/4),
+    /// [`QuantizeError::BadTimeSignature`], [`QuantizeError::NegativeTime`] or
     /// [`QuantizeError::BadGrid`].
     pub fn quantize(
         &self,
@@ -118,7 +118,7 @@ impl NoteSequence {
     /// Snaps every note to a grid of `steps_per_second`, regardless of tempos and signatures.
     ///
     /// # Errors
-    /// [`QuantizeError::NegativeTime`], [`QuantizeError::BadGrid`].
+    /// Returns [`QuantizeError::NegativeTime`] or [`QuantizeError::BadGrid`].
     pub fn quantize_absolute(
         &self,
         steps_per_second: f64,
@@ -129,7 +129,7 @@ impl NoteSequence {
 }
 
 impl Grid {
-    /// The grid relative to the single tempo and meter that these lists must contain.
+    /// The grid for the single tempo and meter that these lists must contain.
     pub(crate) fn of(
         tempos: &[Tempo],
         time_signatures: &[TimeSignature],

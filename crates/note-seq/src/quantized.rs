@@ -20,14 +20,14 @@ pub enum Grid {
         /// The sequence's only meter.
         time_signature: TimeSignature,
     },
-    /// Steps are fractions of a second; tempo and meter do not matter.
+    /// Steps are fractions of a second; tempo and meter are irrelevant.
     Absolute {
         /// Steps per second.
         steps_per_second: f64,
     },
 }
 
-/// Steps per bar, if that is a whole number, and steps per quarter note.
+/// Steps per bar, if it is an integer, and steps per quarter note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bars {
     pub(crate) steps_per_bar: Step,
@@ -84,17 +84,18 @@ pub struct QuantizedNote {
     pub velocity: Velocity,
     /// First step.
     pub start_step: Step,
-    /// The step after the last. Above `start_step` for every note that did not end before it began.
+    /// The step after the last one. Greater than `start_step` for every note that did not end
+    /// before it began.
     pub end_step: Step,
     /// The part that plays it.
     pub instrument: u32,
     /// General MIDI program.
     pub program: Program,
-    /// Whether the pitch means a drum.
+    /// Whether the pitch denotes a drum.
     pub is_drum: bool,
 }
 
-/// Notes on a grid. Made by [`crate::NoteSequence::quantize`].
+/// Notes on a grid. Created by [`crate::NoteSequence::quantize`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuantizedSequence {
     /// The definition of a step.
@@ -111,7 +112,7 @@ impl QuantizedSequence {
         self.grid.steps_per_bar()
     }
 
-    /// Steps per bar if that is a whole number above 0.
+    /// Steps per bar, if it is an integer above 0.
     pub fn whole_steps_per_bar(&self) -> Option<Step> {
         self.grid.bars().map(|bars| bars.steps_per_bar)
     }

@@ -1,8 +1,8 @@
-//! The stretches of constant tempo and meter that windows are taken from, with their position in
-//! the piece.
+//! The sections of constant tempo and meter from which windows are cut, with their position in the
+//! piece.
 //!
-//! The same stretches as from [`NoteSequence::split_on_time_changes`], and the same steps as from
-//! quantizing them, but only of the notes: names, controllers and texts are not copied, because
+//! The same sections as from [`NoteSequence::split_on_time_changes`], and the same steps as from
+//! quantizing them, but only for the notes: names, controllers and texts are not copied, because
 //! windows of labels do not need them.
 
 use std::cmp::{Ordering, Reverse};
@@ -16,10 +16,10 @@ use crate::slices;
 use crate::split::{deal_states, piece_of};
 use crate::units::{Seconds, Step, StepsPerQuarter};
 
-/// Steps for each note up to which an instrument's notes are sorted by counting.
+/// Maximum number of steps per note for which an instrument's notes are sorted by counting.
 const MAX_STEPS_A_NOTE: usize = 64;
 
-/// A quantized stretch.
+/// A quantized section.
 #[derive(Debug)]
 pub(crate) struct Segment {
     /// Its grid, or the reason why it has none.
@@ -30,9 +30,9 @@ pub(crate) struct Segment {
     notes: Vec<Snapped>,
     /// The largest note end.
     pub(crate) total_steps: Step,
-    /// Bars of the piece before the stretch.
+    /// Number of bars of the piece before the section.
     pub(crate) first_bar: u32,
-    /// Its number among the stretches of the piece.
+    /// Its index among the sections of the piece.
     pub(crate) index: usize,
 }
 
@@ -44,7 +44,7 @@ struct Snapped {
 }
 
 impl Snapped {
-    /// By step; on one step from high to low, then by original start.
+    /// Compares by step; on the same step, from high to low, then by original start.
     fn order(a: &Self, b: &Self) -> Ordering {
         let key = |n: &Self| (n.note.start_step, Reverse(n.note.pitch));
         key(a).cmp(&key(b)).then_with(|| a.start_time.total_cmp(&b.start_time))
@@ -67,7 +67,7 @@ fn sort_by_step(
     if n_slots / MAX_STEPS_A_NOTE >= notes.len() {
         return notes.sort_by(order);
     }
-    // The position of the notes of each step: after all those of earlier steps.
+    // The position for the notes of each step: after those of all earlier steps.
     let mut ends = vec![0_u32; n_slots + 2];
     for note in &*notes {
         ends[slot(*note) + 1] += 1;
@@ -96,11 +96,11 @@ impl Segment {
         self.notes.iter().map(|n| &n.note)
     }
 
-    /// The notes for which `keep` returns `true`, as melodies are extracted from them: by
+    /// The notes for which `keep` returns `true`, in the order for extracting melodies: by
     /// instrument and start, from high to low, then by original start.
     pub(crate) fn in_order(&self, keep: impl Fn(&QuantizedNote) -> bool) -> Vec<QuantizedNote> {
-        // Indices are smaller than notes: the peak of memory decides whether it is returned to the
-        // system after every file, which costs more than the sorting.
+        // Indices are smaller than notes: the peak memory use decides whether memory is returned to
+        // the system after every file, which costs more than the sorting.
         let mut kept: Vec<u32> = Vec::with_capacity(self.notes.len());
         kept.extend((0_u32..).zip(&self.notes).filter(|(_, n)| keep(&n.note)).map(|(i, _)| i));
         let instrument = |i: &u32| self.notes[*i as usize].note.instrument;
@@ -119,7 +119,7 @@ impl Segment {
         kept.into_iter().map(|i| self.notes[i as usize].note).collect()
     }
 
-    /// The stretch's bars, if they have `steps_per_bar` steps.
+    /// The section's bars, if they have `steps_per_bar` steps.
     fn bars_of(&self, steps_per_bar: u32) -> Result<Bars, SkipReason> {
         let grid = self.grid.as_ref().map_err(SkipReason::from)?;
         grid.bars()
@@ -145,8 +145,8 @@ impl Segment {
         }
     }
 
-    /// Number of bars begun in the stretch, which is `seconds` long; a rounding error past a bar
-    /// line does not begin one.
+    /// Number of bars that begin in the section, which is `seconds` long; a rounding error past a
+    /// bar line does not count.
     fn n_bars(&self, seconds: Seconds) -> u32 {
         const ROUNDING_BARS: f64 = 1e-6;
         let n_bars = self.grid.as_ref().map_or(0.0, |grid| {
@@ -163,8 +163,8 @@ impl Segment {
     }
 }
 
-/// Takes every stretch whose bar has `steps_per_bar` steps to `take`, counts the others by reason,
-/// and keeps the first `max_windows`.
+/// Passes every section whose bar has `steps_per_bar` steps to `take`, counts the others by reason,
+/// and keeps the first `max_windows` windows.
 pub(crate) fn convert<W>(
     sequence: &NoteSequence,
     steps_per_quarter: StepsPerQuarter,
@@ -188,13 +188,13 @@ pub(crate) fn convert<W>(
     conversion
 }
 
-/// Splits where tempo or meter changes and quantizes every stretch.
+/// Splits at changes of tempo or meter and quantizes every section.
 ///
-/// Bars are counted over all stretches: each earlier one counts with the bars begun in its meter
-/// (the bar grid restarts at a change), whether or not it gives windows.
+/// Bars are counted over all sections: each earlier one counts the bars that begin in its meter
+/// (the bar grid restarts at a change), whether or not it has windows.
 fn segments(sequence: &NoteSequence, steps_per_quarter: StepsPerQuarter) -> Vec<Segment> {
     let cuts = sequence.time_change_cuts();
-    // At least the start and the end are given, except for a sequence of no length.
+    // There are at least a start and an end, except for a sequence of length 0.
     let n_segments = cuts.len() - 1;
     let mut meters: Vec<Vec<TimeSignature>> = vec![Vec::new(); n_segments];
     deal_states(
@@ -230,7 +230,7 @@ fn segments(sequence: &NoteSequence, steps_per_quarter: StepsPerQuarter) -> Vec<
         .collect();
     let mut last = 0;
     for note in &sequence.notes {
-        // Most notes are in the same stretch as the note before.
+        // Most notes are in the same section as the previous note.
         let is_same = n_segments > 0 && (cuts[last]..cuts[last + 1]).contains(&note.start_time);
         if !is_same {
             let Some(i) = piece_of(&cuts, note.start_time) else { continue };
@@ -260,9 +260,9 @@ mod tests {
     /// The result of sorting by comparison: steps, then the second key, then the position.
     #[test]
     fn counting_sorts_as_comparing_does() {
-        // The last spread has too few notes for its steps, so that comparing takes over.
+        // The last spread has too few notes for its steps, so that comparison sorting is used.
         for (n, spread) in [(0_u32, 1_u64), (1, 1), (200, 7), (200, 400), (50, 1_000_000)] {
-            // Irregular steps, also below zero, and many equal keys.
+            // Irregular steps, including negative ones, and many equal keys.
             let step = |i: u32| {
                 let scrambled = (u64::from(i) * 2_654_435_761) % 1_000_003;
                 Step::try_from(scrambled % spread).unwrap_or_default() - 3

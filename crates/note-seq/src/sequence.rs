@@ -1,8 +1,8 @@
 //! [`NoteSequence`]: notes and related events, timed in seconds.
 //!
-//! The fields carry the names of Magenta's `NoteSequence` protocol buffer, and the serde form is
-//! that message's JSON form: camelCase names, fields that hold their default left out. Reading
-//! takes camelCase and the proto's own `snake_case` names and ignores unknown fields.
+//! The fields have the names of Magenta's `NoteSequence` protocol buffer, and the serde form is the
+//! JSON form of that message: camelCase names, without fields that have their default value.
+//! Reading accepts camelCase and the proto's own `snake_case` names and ignores unknown fields.
 
 mod json;
 
@@ -16,12 +16,12 @@ use crate::pitch::{Pitch, Program, Velocity};
 use crate::tempo_map::TempoMap;
 use crate::units::Seconds;
 
-/// Resolution of the map of a sequence that has none, in ticks per quarter note: all halves,
-/// thirds, fifths, sevenths and elevenths of common notes lie on ticks, and no time is more than 9
-/// µs from one at 120 quarter notes per minute.
+/// Resolution of the map of a sequence without one, in ticks per quarter note: all halves, thirds,
+/// fifths, sevenths and elevenths of common notes are on ticks, and every time is within 9 µs of a
+/// tick at 120 quarter notes per minute.
 const FINE_TICKS_PER_QUARTER: u16 = 27_720;
 
-/// One sounding note.
+/// A sounding note.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Note {
@@ -43,15 +43,15 @@ pub struct Note {
     /// General MIDI program.
     #[serde(skip_serializing_if = "is_default")]
     pub program: Program,
-    /// Whether the pitch means a drum rather than a tone.
+    /// Whether the pitch denotes a drum rather than a tone.
     #[serde(alias = "is_drum", skip_serializing_if = "is_default")]
     pub is_drum: bool,
 }
 
 /// Notes in seconds with their tempos, signatures and controllers.
 ///
-/// No list is guaranteed to be sorted. A sequence without tempo is at 120 quarter notes per minute,
-/// one without time signature is in 4/4.
+/// No list is guaranteed to be sorted. Without a tempo, it is 120 quarter notes per minute; without
+/// a time signature, the meter is 4/4.
 ///
 /// # Examples
 /// ```
@@ -74,22 +74,23 @@ pub struct NoteSequence {
     /// The notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
-    /// End of the music in seconds; at least the largest note end. Silence after it does not count.
+    /// End of the music in seconds; at least the largest note end. Silence after it is not part of
+    /// the music.
     #[serde(skip_serializing_if = "is_default")]
     pub total_time: Seconds,
     /// Tempo changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tempos: Vec<Tempo>,
-    /// Changes of meter.
+    /// Meter changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub time_signatures: Vec<TimeSignature>,
-    /// Changes of key.
+    /// Key changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub key_signatures: Vec<KeySignature>,
     /// Pitch bends.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pitch_bends: Vec<PitchBend>,
-    /// Control changes, the sustain pedal among them.
+    /// Control changes, including the sustain pedal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub control_changes: Vec<ControlChange>,
     /// Chord symbols, beats, lyrics, markers.
@@ -116,13 +117,13 @@ pub struct SubsequenceInfo {
 }
 
 impl NoteSequence {
-    /// Adds a note and lengthens `total_time` to hold it.
+    /// Adds a note and extends `total_time` to include it.
     pub fn push(&mut self, note: Note) {
         self.total_time = self.total_time.max(note.end_time);
         self.notes.push(note);
     }
 
-    /// The instrument numbers that play notes, ascending.
+    /// The instrument numbers with notes, ascending.
     pub fn instruments(&self) -> Vec<u32> {
         let numbers: std::collections::BTreeSet<u32> =
             self.notes.iter().map(|n| n.instrument).collect();
@@ -154,11 +155,12 @@ impl NoteSequence {
         }
     }
 
-    /// Ticks ⇄ seconds ⇄ quarter notes of this sequence, at its own resolution (27,720 ticks per
-    /// quarter note if it has none). Together with [`Self::bar_map`] that leads to bars and beats.
+    /// The map of ticks, seconds and quarter notes of this sequence, at its own resolution (27,720
+    /// ticks per quarter note if it has none). Together with [`Self::bar_map`], it gives bars and
+    /// beats.
     ///
-    /// A tempo change between two ticks is placed on the nearest. Tempos that are not positive are
-    /// left out.
+    /// A tempo change between two ticks is moved to the nearest. Tempos that are not positive are
+    /// ignored.
     ///
     /// # Examples
     /// ```

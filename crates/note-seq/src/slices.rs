@@ -1,4 +1,4 @@
-//! What all converters share: the cut into windows, repetitions, caps.
+//! Common parts of all converters: cutting into windows, repetitions, limits.
 
 use std::collections::BTreeSet;
 
@@ -10,22 +10,22 @@ pub(crate) fn starts(n_steps: usize, length: usize, hop: usize) -> impl Iterator
     (0..last.map_or(0, |l| l + 1)).step_by(hop.max(1))
 }
 
-/// How a line of labels is cut into windows.
+/// Settings for cutting a line of labels into windows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
     /// Steps per window.
     pub(crate) length: usize,
     /// Steps from one window to the next.
     pub(crate) hop: usize,
-    /// Labels below it start nothing: those before a window's first start become 0, as what they
-    /// end is not there.
+    /// Labels below it are not onsets: those before a window's first onset become 0, because the
+    /// note they end is not in the window.
     pub(crate) first_start: u16,
-    /// Whether windows in which nothing starts are kept.
+    /// Whether windows without an onset are kept.
     pub(crate) keep_empty: bool,
 }
 
 impl Cut {
-    /// Cuts a line; `window` makes a window of labels and the step they stand at.
+    /// Cuts a line; `window` creates a window from labels and their first step.
     pub(crate) fn windows<W>(
         self,
         labels: &[u16],
@@ -56,18 +56,18 @@ impl Cut {
     }
 }
 
-/// All windows of a sequence together may have this many labels for each of its notes, and
-/// [`FREE_LABELS`] (131,072 windows of two bars, 16,384 of sixteen). Music has fewer; a file of
-/// long notes could ask for thousands of windows per note.
+/// Maximum number of labels in all windows of a sequence per note, in addition to [`FREE_LABELS`]
+/// (131,072 windows of two bars, 16,384 of sixteen). Music has fewer; a file of long notes could
+/// cause thousands of windows per note.
 const LABELS_A_NOTE: usize = 32;
 const FREE_LABELS: usize = 1 << 22;
 
-/// Remembers the windows that were there, and how many more there may be.
+/// Records the windows so far, and the number of labels still allowed.
 #[derive(Debug)]
 pub(crate) struct Seen {
     dedupe: Dedupe,
     windows: BTreeSet<Vec<u16>>,
-    /// How many more labels there is room for.
+    /// Number of labels still allowed.
     room: usize,
 }
 
@@ -91,7 +91,7 @@ impl Seen {
         }
     }
 
-    /// Whether a window is to be left out as a repetition.
+    /// Whether to leave out a window as a repetition.
     pub(crate) fn is_repeated(&mut self, window: &[u16]) -> bool {
         match self.dedupe {
             Dedupe::Off => false,
@@ -99,7 +99,7 @@ impl Seen {
                 if self.windows.contains(window) {
                     return true;
                 }
-                // What finds no room is not there to be repeated.
+                // A window that exceeds the limit can't be repeated.
                 if self.room >= window.len() {
                     self.windows.insert(window.to_vec());
                 }
@@ -109,7 +109,7 @@ impl Seen {
     }
 }
 
-/// Leaves out what is over the cap.
+/// Removes the windows over the limit.
 pub(crate) fn cap<W>(conversion: &mut Conversion<W>, max_windows: Option<usize>) {
     if let Some(max) = max_windows {
         conversion.skip_n(SkipReason::OverCap, conversion.windows.len().saturating_sub(max));

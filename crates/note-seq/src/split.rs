@@ -11,7 +11,7 @@ use crate::units::{DEFAULT_QPM, Seconds};
 /// Controllers whose state is carried into a piece: sustain, sostenuto and soft pedal.
 pub const PEDALS: [u8; 3] = [64, 66, 67];
 
-/// Why a sequence could not be cut.
+/// Reason why a sequence could not be cut.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SplitError {
@@ -21,7 +21,7 @@ pub enum SplitError {
         /// The number of times given.
         n_times: usize,
     },
-    /// The times are not sorted (or one is not a number).
+    /// The times are not sorted (or one is NaN).
     #[error("times must ascend, but {earlier} s is followed by {later} s")]
     Unsorted {
         /// The first of the two times, in seconds.
@@ -38,21 +38,21 @@ pub enum SplitError {
         total_time: Seconds,
     },
     /// There would be more than 65,536 pieces.
-    #[error("cutting so often gives {n_pieces} pieces (allowed: 65,536); use a longer hop")]
+    #[error("this hop gives {n_pieces} pieces (allowed: 65,536); use a longer one")]
     TooManyPieces {
-        /// Their number.
+        /// Number of pieces.
         n_pieces: f64,
     },
 }
 
 impl NoteSequence {
-    /// Cuts where tempo or meter changes; every piece has one of each, so every piece can be
+    /// Cuts at changes of tempo or meter. Every piece has one of each, so every piece can be
     /// quantized.
     ///
-    /// The values in force at the start are 120 and 4/4; changes at or after the end of the music
-    /// are left out, and of two changes at one time the last one counts. A sequence without notes
-    /// gives no pieces. See [`Self::split_at`] for the contents of a piece. The bar grid of a piece
-    /// begins at its cut, so a change in mid-bar moves the bar lines.
+    /// The initial values are 120 and 4/4; changes at or after the end of the music are ignored,
+    /// and of two changes at the same time the last one counts. A sequence without notes gives no
+    /// pieces. See [`Self::split_at`] for the contents of a piece. The bar grid of a piece begins
+    /// at its cut, so a change in mid-bar moves the bar lines.
     ///
     /// # Examples
     /// ```
@@ -72,7 +72,7 @@ impl NoteSequence {
         self.split_at(&times).unwrap_or_default()
     }
 
-    /// The times at which [`Self::split_on_time_changes`] cuts, start and end included.
+    /// The times at which [`Self::split_on_time_changes`] cuts, including start and end.
     #[expect(clippy::float_cmp, reason = "equal tempos are the same number, as in Python")]
     pub(crate) fn time_change_cuts(&self) -> Vec<Seconds> {
         enum Change {
@@ -112,15 +112,15 @@ impl NoteSequence {
 
     /// Cuts at `times` (ascending): one piece from each to the next, shifted to begin at 0.
     ///
-    /// A note belongs to the piece it starts in and is cut at that piece's end; a note that sounds
-    /// across a cut is not continued. The current tempo, meter, key and chord symbol at the cut are
-    /// placed at 0; a change exactly at the end belongs to the next piece. Of the controllers only
-    /// the [`PEDALS`] are kept, with their state carried over; pitch bends and texts other than
-    /// chords and beats are dropped. A piece has the pedals and names of the instruments that play
-    /// in it. `total_time` of a piece is its largest note end.
+    /// A note belongs to the piece in which it starts and is cut at that piece's end; a note that
+    /// sounds across a cut is not continued. The current tempo, meter, key and chord symbol at the
+    /// cut are placed at 0; a change exactly at the end belongs to the next piece. Of the
+    /// controllers, only the [`PEDALS`] are kept, and their state is carried over; pitch bends and
+    /// texts other than chords and beats are dropped. A piece has the pedals and names of only
+    /// the instruments in it. `total_time` of a piece is its largest note end.
     ///
     /// # Errors
-    /// [`SplitError::TooFewTimes`], [`SplitError::Unsorted`], [`SplitError::PastEnd`].
+    /// Returns [`SplitError::TooFewTimes`], [`SplitError::Unsorted`] or [`SplitError::PastEnd`].
     pub fn split_at(&self, times: &[Seconds]) -> Result<Vec<NoteSequence>, SplitError> {
         let [starts @ .., _] = times else { return Err(SplitError::TooFewTimes { n_times: 0 }) };
         if starts.is_empty() {
@@ -143,8 +143,8 @@ impl NoteSequence {
             })
             .collect();
         self.deal_notes(times, &mut pieces);
-        // The other events of a piece are bounded by its notes, because pieces times instruments
-        // could be many.
+        // The other events of a piece are limited by its notes, because pieces times instruments
+        // could be a large number.
         let players: Vec<Vec<u32>> = pieces.iter().map(NoteSequence::instruments).collect();
         self.deal_names(&players, &mut pieces);
         deal_states(
@@ -256,7 +256,7 @@ pub(crate) fn piece_of(times: &[Seconds], time: Seconds) -> Option<usize> {
     (1..times.len()).contains(&next).then(|| next - 1)
 }
 
-/// Deals out values that hold until the next one: for each piece first the value in force, at 0,
+/// Distributes values that apply until the next one: for each piece first the current value, at 0,
 /// then those strictly inside.
 pub(crate) fn deal_states<T: Clone>(
     events: &[T],

@@ -11,34 +11,34 @@ use crate::quantized::QuantizedSequence;
 use crate::sequence::{Note, NoteSequence};
 use crate::units::{Seconds, Step};
 
-/// Numbers that describe a sequence. Drums are left out of everything about pitch.
+/// Statistics of a sequence. Drums are excluded from everything about pitch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// Notes, drums included.
+    /// Number of notes, including drums.
     pub n_notes: usize,
-    /// Notes a second, drums included; 0 for an empty sequence.
+    /// Notes per second, including drums; 0 for an empty sequence.
     pub notes_per_second: f64,
-    /// How many notes begin on each pitch class, C first.
+    /// Number of notes that begin on each pitch class, C first.
     pub pitch_class_counts: [usize; 12],
     /// Lowest and highest pitch.
     pub pitch_range: Option<(Pitch, Pitch)>,
     /// Entropy of the pitch classes, `−Σ p log₂ p`, in bits: 0 (one class) to log₂ 12.
     pub pitch_class_entropy_bits: f64,
-    /// Most notes that sound at one time, drums included.
+    /// Maximum number of notes that sound together, including drums.
     pub max_polyphony: usize,
-    /// Sounding notes averaged over the time in which any sounds, drums included.
+    /// Mean number of sounding notes over the time in which any sounds, including drums.
     pub mean_polyphony: f64,
-    /// Mean time from one start to the next later one, in seconds, drums included.
+    /// Mean time from one start to the next later one, in seconds, including drums.
     pub mean_inter_onset_seconds: Option<f64>,
-    /// The largest share of notes that one major or natural minor scale holds (`MusPy`'s scale
+    /// The largest fraction of notes in one major or natural minor scale (`MusPy`'s scale
     /// consistency).
     pub scale_consistency: Option<f64>,
-    /// Tonic and mode that fit best by Krumhansl and Kessler's profiles.
+    /// Tonic and mode of the best key by Krumhansl and Kessler's profiles.
     pub key: Option<(u8, Mode)>,
 }
 
 impl NoteSequence {
-    /// Describes the sequence.
+    /// The statistics of the sequence.
     ///
     /// # Examples
     /// ```
@@ -80,7 +80,7 @@ impl NoteSequence {
         }
     }
 
-    /// The tonic and mode that fit best how long each pitch class sounds: [`Key::find`]; `None`
+    /// The tonic and mode that best fit the duration of each pitch class: [`Key::find`]; `None`
     /// without tones.
     pub fn find_key(&self) -> Option<(u8, Mode)> {
         let mut seconds = [0.0; 12];
@@ -106,9 +106,9 @@ impl QuantizedSequence {
     }
 }
 
-/// Most and mean sounding notes.
+/// Maximum and mean number of sounding notes.
 fn polyphony(notes: &[Note]) -> (usize, f64) {
-    // At one time ends come before starts.
+    // At the same time, ends come before starts.
     let mut events: Vec<(Seconds, bool)> = notes
         .iter()
         .flat_map(|n| [(n.start_time, true), (n.end_time.max(n.start_time), false)])
@@ -150,8 +150,8 @@ mod tests {
         s
     }
 
-    /// C for 2 s; E from 1 to 2 s; C an octave up from 3 to 4 s: 4 note-seconds in 3 s of sound,
-    /// starts 0, 1, 3.
+    /// C for 2 s; E from 1 to 2 s; C an octave higher from 3 to 4 s: 4 note-seconds in 3 s of
+    /// sound, starts 0, 1, 3.
     #[test]
     fn numbers_by_hand() {
         let s = sequence(&[(60, 0.0, 2.0), (64, 1.0, 2.0), (72, 3.0, 4.0)]).statistics();

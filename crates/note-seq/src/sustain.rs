@@ -31,20 +31,20 @@ impl Event {
 }
 
 impl NoteSequence {
-    /// Lengthens notes by the sustain pedal (controller 64, down from 64 on), as Python's
-    /// `apply_sustain_control_changes` does; reading never does it by itself.
+    /// Lengthens notes by the sustain pedal (controller 64, down from 64 on), like Python's
+    /// `apply_sustain_control_changes`; reading never does this automatically.
     ///
-    /// Under the pedal of its instrument a note lasts until the pedal goes up or its pitch is
-    /// struck again; a note struck again at its own start is deleted. Notes still held at the end
-    /// last until the last event, which then is `total_time`. Drums are left as they are, and so
-    /// are the controllers.
+    /// While the pedal of its instrument is down, a note lasts until the pedal is released or its
+    /// pitch is struck again; a note struck again at its own start is deleted. Notes still held at
+    /// the end last until the last event, which is then `total_time`. Drums and controllers are
+    /// unchanged.
     pub fn apply_sustain(&mut self) {
         let mut events: Vec<(Seconds, Event)> = Vec::new();
         for (i, note) in self.notes.iter().enumerate().filter(|(_, n)| !n.is_drum) {
             events.push((note.start_time, Event::NoteOn(i)));
             events.push((note.end_time, Event::NoteOff(i)));
         }
-        // A stable sort keeps, among equals, all ons before all offs of the same moment.
+        // A stable sort keeps, for equal times, all ons before all offs.
         for pedal in self.control_changes.iter().filter(|c| c.control_number == SUSTAIN_PEDAL) {
             let is_down = pedal.control_value >= 64;
             let event = if is_down {
@@ -59,9 +59,9 @@ impl NoteSequence {
             order => order,
         });
         let mut is_down: BTreeMap<u32, bool> = BTreeMap::new();
-        // By instrument, those of each pitch together.
+        // By instrument, with those of each pitch together.
         let mut sounding: BTreeMap<u32, BTreeSet<(Pitch, usize)>> = BTreeMap::new();
-        // Those of them whose off has come: only these can the pedal hold.
+        // Those whose off has come: only these can be held by the pedal.
         let mut held: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         let mut is_off = vec![false; self.notes.len()];
         let mut is_deleted = vec![false; self.notes.len()];
@@ -77,7 +77,7 @@ impl NoteSequence {
                     let sounding = sounding.entry(instrument).or_default();
                     for i in held.remove(&instrument).into_iter().flatten() {
                         let note = &mut self.notes[i];
-                        // Not if it was struck again meanwhile.
+                        // Unless it was struck again meanwhile.
                         if sounding.remove(&(note.pitch, i)) {
                             note.end_time = time;
                             self.total_time = self.total_time.max(time);
@@ -98,7 +98,7 @@ impl NoteSequence {
                         }
                     }
                     sounding.insert((pitch, new));
-                    // A note whose end is before its start was already ended.
+                    // A note whose end is before its start has already ended.
                     if is_off[new] {
                         held.entry(instrument).or_default().push(new);
                     }

@@ -1,8 +1,8 @@
-//! Ticks ⇄ seconds ⇄ quarters, piece by piece: no table with an entry for each tick.
+//! Conversion between ticks, seconds and quarters, piece by piece: no table with an entry per tick.
 
 use crate::units::{DEFAULT_QPM, Qpm, Seconds};
 
-/// One stretch of constant tempo.
+/// A section of constant tempo.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TempoPiece {
     /// First tick.
@@ -16,7 +16,7 @@ pub struct TempoPiece {
 /// A piecewise linear map between ticks and seconds.
 ///
 /// `seconds(t) = base_i + s_i · (t − t_i)` with `base_{i+1} = base_i + s_i · (t_{i+1} − t_i)` and
-/// `s = 60 / ((6·10⁷ / µs) · ticks_per_quarter)`, in `f64` and exactly this order of operations:
+/// `s = 60 / ((6·10⁷ / µs) · ticks_per_quarter)`, in `f64` and exactly this order of operations.
 /// Python's `pretty_midi` computes the same, so the numbers agree to the last bit.
 ///
 /// # Examples
@@ -41,8 +41,8 @@ impl TempoMap {
         Self::with_resolution(f64::from(ticks_per_quarter))
     }
 
-    /// Like [`Self::new`], for resolutions that a MIDI header cannot hold (a negative one gives
-    /// negative times, as in Python).
+    /// Like [`Self::new`], for resolutions that a MIDI header cannot represent (a negative one
+    /// gives negative times, as in Python).
     pub(crate) fn with_resolution(ticks_per_quarter: f64) -> Self {
         let seconds_per_tick = 60.0 / (DEFAULT_QPM * ticks_per_quarter);
         Self {
@@ -60,10 +60,10 @@ impl TempoMap {
         }
     }
 
-    /// Adds a change to `microseconds_per_quarter` (not 0) at `tick`, which must not come before
-    /// the last change.
+    /// Adds a change to `microseconds_per_quarter` (not 0) at `tick`, which must not be before the
+    /// last change.
     ///
-    /// A change at tick 0 replaces the whole map; one that repeats the tempo in force is left out.
+    /// A change at tick 0 replaces the whole map; one that repeats the current tempo is ignored.
     pub fn push(&mut self, tick: u64, microseconds_per_quarter: u32) {
         let seconds_per_tick =
             60.0 / ((6e7 / f64::from(microseconds_per_quarter)) * self.ticks_per_quarter);
@@ -88,7 +88,7 @@ impl TempoMap {
         }
     }
 
-    /// Adds a change at a time, which stays the time of its tick.
+    /// Adds a change at a time, which remains the exact time of its tick.
     pub(crate) fn push_at(&mut self, seconds: Seconds, seconds_per_tick: f64) {
         let tick = self.tick(seconds);
         let n_before = self.pieces.len();
@@ -100,7 +100,7 @@ impl TempoMap {
         }
     }
 
-    /// The stretches of constant tempo, in order; never empty.
+    /// The sections of constant tempo, in order; never empty.
     pub fn pieces(&self) -> &[TempoPiece] {
         &self.pieces
     }
@@ -153,7 +153,8 @@ impl TempoMap {
         piece.seconds + piece.seconds_per_tick * (ticks - ticks_f64(piece.tick))
     }
 
-    /// A reader of ticks that mostly lie on the piece of the previous one: no search then.
+    /// A converter for ticks that are mostly on the piece of the previous one, which avoids the
+    /// search.
     pub(crate) fn cursor(&self) -> Cursor<'_> {
         Cursor { map: self, piece: self.pieces[0], start: 0.0, end: self.end_of(0) }
     }

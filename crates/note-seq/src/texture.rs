@@ -1,14 +1,14 @@
-//! Measures of music of many voices: what sounds together, how lines move, how accompaniments are
-//! made.
+//! Measures of music of many voices: simultaneous tones, motion of lines, and accompaniment
+//! patterns.
 //!
-//! A [`Passage`] is a window in its meter, usually a [`NoteList`]. A [`TextureFeature`] is one
-//! number of it, a [`Pattern`] what a musician would call it, a [`Texture`] all of that together. A
-//! [`TextureProfile`] describes many windows and puts them [into words](TextureProfile::words);
-//! [`distances`] compares two sets of windows. ([`crate::features`] has the measures of a single
-//! line on the grid of sixteenths.)
+//! A [`Passage`] is a window in its meter, usually a [`NoteList`]. A [`TextureFeature`] is a number
+//! that describes it, a [`Pattern`] the name a musician would give it, and a [`Texture`] all of
+//! that together. A [`TextureProfile`] describes many windows and puts them
+//! [into words](TextureProfile::words); [`distances`] compares two sets of windows.
+//! ([`crate::features`] has the measures of a single line on the grid of sixteenths.)
 //!
-//! Every measure looks at the notes that start in the window, until its end, in
-//! [`TICKS_PER_QUARTER`](crate::TICKS_PER_QUARTER): tempo does not matter, except for the timing of
+//! Every measure uses the notes that start in the window, up to its end, in
+//! [`TICKS_PER_QUARTER`](crate::TICKS_PER_QUARTER): tempo is irrelevant, except for the timing of
 //! drums, which is in milliseconds. Beats are those of the meter: dotted quarters in 6/8.
 //!
 //! # Examples
@@ -88,7 +88,7 @@ impl Texture {
         self.meter
     }
 
-    /// The key that the window suggests by itself; `None` without tones.
+    /// The key of the window estimated from it alone; `None` without tones.
     pub const fn key(&self) -> Option<Key> {
         self.key
     }
@@ -98,7 +98,7 @@ impl Texture {
         Family::ALL.into_iter().zip(self.families).filter(|(_, plays)| *plays).map(|(f, _)| f)
     }
 
-    /// The value of a feature; `None` if the window lacks what it describes.
+    /// The value of a feature; `None` if it is undefined for the window.
     pub const fn get(&self, feature: TextureFeature) -> Option<f64> {
         self.values[feature as usize]
     }
@@ -108,7 +108,7 @@ impl Texture {
         &self.values
     }
 
-    /// The name that a musician would give to it; `None` if no rule of [`Pattern`] applies.
+    /// The name a musician would give it; `None` if no rule of [`Pattern`] applies.
     pub fn pattern(&self) -> Option<Pattern> {
         Pattern::of(self)
     }

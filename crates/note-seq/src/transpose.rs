@@ -7,16 +7,17 @@ use crate::sequence::NoteSequence;
 use crate::units::Seconds;
 
 impl NoteSequence {
-    /// Moves every tone by `semitones`; returns how many notes left 0 to 127 and were deleted.
+    /// Transposes every tone by `semitones`; returns the number of notes deleted because they left
+    /// 0 to 127.
     ///
-    /// Drums are not transposed. Key signatures are transposed with the music, `total_time` becomes
-    /// the largest note end that remains, and chord symbols are transposed too; unknown ones, whose
-    /// text would now be wrong, are removed.
+    /// Drums are not transposed. Key signatures and chord symbols are transposed with the music,
+    /// and `total_time` becomes the largest remaining note end. Unknown chord symbols, whose text
+    /// would now be wrong, are removed.
     pub fn transpose(&mut self, semitones: i32) -> usize {
         self.transpose_within(semitones, Pitch::MIN, Pitch::MAX)
     }
 
-    /// As [`Self::transpose`], deleting tones that leave `lowest` to `highest`.
+    /// Like [`Self::transpose`], but deletes tones outside `lowest` to `highest`.
     pub fn transpose_within(&mut self, semitones: i32, lowest: Pitch, highest: Pitch) -> usize {
         let before = self.notes.len();
         self.notes.retain_mut(|note| {

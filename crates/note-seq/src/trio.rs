@@ -1,5 +1,5 @@
-//! Trios: a melody, a bass and drums over the same sixteen bars, as MusicVAE's trio converter finds
-//! them.
+//! Trios: a melody, a bass and drums over the same sixteen bars, as found by MusicVAE's trio
+//! converter.
 
 mod convert;
 

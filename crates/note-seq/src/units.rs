@@ -12,13 +12,14 @@ pub type Qpm = f64;
 /// [`crate::QuantizedSequence`].
 pub type Step = i64;
 
-/// Tempo where a sequence gives none, in quarter notes per minute.
+/// Tempo of sequences that don't specify one, in quarter notes per minute.
 pub const DEFAULT_QPM: Qpm = 120.0;
 
-/// Velocity of notes that have none and of those that are made from labels.
+/// Velocity of notes without one and of notes created from labels.
 pub(crate) const DEFAULT_VELOCITY: Velocity = Velocity::saturating(80);
 
-/// Resolution of written MIDI files where a sequence gives none, in ticks per quarter note.
+/// Resolution of written MIDI files for sequences that don't specify one, in ticks per quarter
+/// note.
 pub const STANDARD_TICKS_PER_QUARTER: u16 = 220;
 
 /// The number of steps that one quarter note is divided into.
@@ -36,8 +37,7 @@ pub const STANDARD_TICKS_PER_QUARTER: u16 = 220;
 pub struct StepsPerQuarter(std::num::NonZeroU16);
 
 impl StepsPerQuarter {
-    /// Four steps per quarter note: the grid of sixteenths that the melody, drum and trio models
-    /// use.
+    /// Four steps per quarter note: the grid of sixteenths of the melody, drum and trio models.
     pub const SIXTEENTHS: Self = Self(std::num::NonZeroU16::MIN.saturating_add(3));
 
     /// A grid of `steps` steps per quarter note; `None` for 0.

@@ -1,8 +1,8 @@
 //! The grid and the tokens of model windows: sixteenths of 4/4, and one class per step.
 //!
-//! A pitched track has one token per step: [`NO_EVENT`], [`NOTE_OFF`], or a note that starts, from
-//! [`FIRST_PITCH`] for [`LOWEST_PITCH`] upwards, a semitone apart. [`crate::MelodyEncoding::PIANO`]
-//! has the same tokens as events.
+//! A pitched track has one token per step: [`NO_EVENT`], [`NOTE_OFF`], or the start of a note,
+//! counting up in semitones from [`FIRST_PITCH`] for [`LOWEST_PITCH`].
+//! [`crate::MelodyEncoding::PIANO`] has the same tokens as events.
 
 /// Steps per quarter note: sixteenths.
 pub const STEPS_PER_QUARTER: usize = 4;
@@ -31,7 +31,7 @@ pub fn pitch(token: u16) -> Option<i32> {
     Some(i32::from(token.checked_sub(FIRST_PITCH)?) + i32::from(LOWEST_PITCH))
 }
 
-/// The token of the start of a note; `None` for pitches that no piano has.
+/// The token of the start of a note; `None` for pitches outside the range of a piano.
 pub fn token(pitch: u8) -> Option<u16> {
     let has_token = (LOWEST_PITCH..=HIGHEST_PITCH).contains(&pitch);
     has_token.then(|| u16::from(pitch - LOWEST_PITCH) + FIRST_PITCH)

@@ -1,8 +1,8 @@
-//! Windows of tokens: their layout, the notes in them, and how they are transposed.
+//! Windows of tokens: their layout, their notes, and transposition.
 //!
-//! A window has one token per step for each of its tracks, track after track. [`WindowLayout`] says
-//! what the tokens mean; [`lines`] converts them to notes on the grid. Windows of note lists are
-//! rows of tokens, too ([`crate::NoteList::to_row`]); [`WindowForm`] is either of both.
+//! A window has one token per step for each of its tracks, track after track. [`WindowLayout`]
+//! defines the meaning of the tokens; [`lines`] converts them to notes on the grid. Windows of note
+//! lists are rows of tokens, too ([`crate::NoteList::to_row`]); [`WindowForm`] is either of both.
 
 mod form;
 mod line;
@@ -41,7 +41,7 @@ pub enum Content {
     Pitches,
     /// Sets of drums.
     Drums,
-    /// Chords: a control, which is given and not generated.
+    /// Chords: a control, which is an input and not generated.
     Chords,
 }
 
@@ -73,7 +73,7 @@ impl Track {
     /// Triads, or no chord.
     pub const CHORDS: Self = Self { n_classes: N_TRIAD_LABELS as usize, content: Content::Chords };
 
-    /// Pitches with their two other classes, `n_classes` in all.
+    /// Pitches with their two other classes, `n_classes` in total.
     pub const fn pitches(n_classes: usize) -> Self {
         Self { n_classes, content: Content::Pitches }
     }

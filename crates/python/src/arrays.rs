@@ -1,4 +1,4 @@
-//! NumPy's arrays in and out.
+//! Conversion from and to NumPy arrays.
 
 use gmm::{Real, Samples, SamplesError};
 use numpy::ndarray::Dimension as _;
@@ -22,7 +22,7 @@ pub(crate) fn matrix<T: Element>(
 
 /// The values of an array, row by row.
 fn copied<T: Element + Copy>(array: &PyReadonlyArray<'_, T, Ix2>) -> Vec<T> {
-    // Not `array.as_slice()`, which also gives columns one after the other.
+    // Not `array.as_slice()`, which also accepts column-major arrays.
     let array = array.as_array();
     match array.as_slice() {
         Some(values) => values.to_vec(),
@@ -30,7 +30,7 @@ fn copied<T: Element + Copy>(array: &PyReadonlyArray<'_, T, Ix2>) -> Vec<T> {
     }
 }
 
-/// Latents `[n, z_size]` of anything that NumPy can make a matrix of.
+/// Latents `[n, z_size]` from anything that NumPy can convert to a matrix.
 pub(crate) fn latents(z: &Bound<'_, PyAny>, z_size: usize) -> Outcome<Vec<f32>> {
     let z = z.extract::<PyArrayLike2<'_, f32, AllowTypeChange>>()?;
     let (_, n_columns) = z.dims().into_pattern();
@@ -51,7 +51,7 @@ pub(crate) fn latents(z: &Bound<'_, PyAny>, z_size: usize) -> Outcome<Vec<f32>> 
     }
 }
 
-/// Rows of numbers, in the precision that they came in.
+/// Rows of numbers, in their original precision.
 pub(crate) struct Points {
     pub(crate) values: Values,
     pub(crate) n_samples: usize,
@@ -65,7 +65,7 @@ pub(crate) enum Values {
 }
 
 impl Points {
-    /// The rows of anything that NumPy can make a matrix of.
+    /// The rows of anything that NumPy can convert to a matrix.
     pub(crate) fn of(x: &Bound<'_, PyAny>) -> Outcome<Self> {
         if let Ok(x) = x.extract::<PyReadonlyArray2<'_, f32>>() {
             let (n_samples, n_features) = x.dims().into_pattern();
@@ -90,7 +90,7 @@ pub(crate) fn samples<'a, T: Real>(
     }
 }
 
-/// Does something with points as `gmm`'s samples, in their own precision.
+/// Evaluates an expression with points as `gmm`'s samples, in their own precision.
 macro_rules! with_samples {
     ($points:expr, $weights:expr, |$samples:ident| $work:expr) => {{
         let shape = ($points.n_samples, $points.n_features);
@@ -108,7 +108,7 @@ macro_rules! with_samples {
 }
 pub(crate) use with_samples;
 
-/// A row of a structured array: numbers with names.
+/// A row of a structured array: named numbers.
 pub(crate) trait Record: Sized {
     /// Names and NumPy types, in the order of their bytes.
     const FIELDS: &'static [(&'static str, &'static str)];
@@ -127,9 +127,9 @@ pub(crate) fn table<'py, R: Record>(py: Python<'py>, rows: &[R]) -> PyResult<Bou
     PyArray1::from_vec(py, bytes).call_method1("view", (dtype,))
 }
 
-/// A column of a structured array, of a table of pandas, or of a dictionary of arrays.
+/// A column of a structured array, a pandas table, or a dictionary of arrays.
 ///
-/// NumPy may cast it within its kind only: numbers with a fraction are not cut off to integers.
+/// NumPy may cast it only within its kind: numbers with a fraction are not truncated to integers.
 pub(crate) fn column<T: Element + Copy>(data: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<T>> {
     let py = data.py();
     let numpy = py.import("numpy")?;
@@ -141,7 +141,7 @@ pub(crate) fn column<T: Element + Copy>(data: &Bound<'_, PyAny>, name: &str) -> 
     Ok(values.as_array().iter().copied().collect())
 }
 
-/// An array of any shape, from its values row by row.
+/// An array of any shape, from its row-major values.
 pub(crate) fn shaped<'py, T: Element, const N: usize>(
     py: Python<'py>,
     values: Vec<T>,

@@ -10,11 +10,11 @@ use pyo3::prelude::*;
 use crate::error::Outcome;
 use crate::values::to_python;
 
-/// Builds a corpus folder from MIDI files, archives of them, or folders with either; returns its
-/// report, which counts all that was left out by reason.
+/// Builds a corpus folder from MIDI files, archives of them, or folders with either. Returns its
+/// report, which counts everything left out by reason.
 ///
 /// `kind` is the kind of the windows, for example `poly-2bar`; `heldout` is the fraction of the
-/// pieces that is kept for evaluation. If the process is killed, the same call goes on from there.
+/// pieces kept for evaluation. If the process is killed, the same call continues the build.
 #[pyfunction]
 #[pyo3(signature = (paths, out, *, kind="poly-2bar", heldout=0.1, seed=0))]
 pub(crate) fn build_corpus<'py>(

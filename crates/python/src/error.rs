@@ -1,4 +1,4 @@
-//! Our errors as Python exceptions, with their texts and causes.
+//! Conversion of our errors to Python exceptions, with their texts and causes.
 
 use std::any::Any;
 use std::error::Error;
@@ -16,15 +16,15 @@ create_exception!(
     controlgen,
     ControlgenError,
     PyValueError,
-    "Something that was given can't be used: a damaged file, a setting out of range, a style that \
+    "An argument or a file can't be used: a damaged file, a setting out of range, a style that \
      does not exist. The text says what was found, what is allowed and what to do.\n\nA file that \
      is missing or can't be read or written is an `OSError`."
 );
 
-/// An error on its way to Python; any error of our crates becomes one by `?`.
+/// An error on its way to Python; any error of our crates is converted by `?`.
 pub(crate) struct Failure(PyErr);
 
-/// The result of what Python calls.
+/// The result of functions called from Python.
 pub(crate) type Outcome<T> = Result<T, Failure>;
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
@@ -46,14 +46,14 @@ impl From<Failure> for PyErr {
     }
 }
 
-/// An error of a text.
+/// An error with the given text.
 pub(crate) fn refused(text: impl Into<String>) -> Failure {
     Failure(ControlgenError::new_err(text.into()))
 }
 
-/// The error of reading or writing a file of the program, if it is one.
+/// The error of reading or writing a file of the program, if there is one.
 fn artifact<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a ArtifactError> {
-    // The errors around it are transparent: it is not among their causes.
+    // The errors around it are transparent, so it is not among their causes.
     if let Some(SessionError::Artifact(artifact)) = error.downcast_ref() {
         return Some(artifact);
     }
@@ -69,7 +69,7 @@ fn artifact<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a ArtifactError> {
     error.downcast_ref()
 }
 
-/// The exception of an error: by the operating system's error in its causes, if there is one.
+/// The exception for an error: by the operating system's error among its causes, if there is one.
 fn exception(error: &(dyn Error + 'static)) -> PyErr {
     let text = with_causes(error);
     let mut cause = Some(error);

@@ -1,4 +1,4 @@
-//! Ctrl-C while Rust works.
+//! Ctrl-C while Rust is working.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,15 +6,15 @@ use pyo3::{PyErr, Python};
 
 use crate::error::Outcome;
 
-/// Asks Python between two steps of long work whether a signal has arrived. Python answers on its
-/// main thread only; work on another one goes on.
+/// Checks between two steps of long work whether Python has received a signal. Python reports
+/// signals only on its main thread; work on other threads continues.
 #[derive(Default)]
 pub(crate) struct Interrupt {
     raised: Mutex<Option<PyErr>>,
 }
 
 impl Interrupt {
-    /// Whether to go on. Must be called without the interpreter's lock.
+    /// Whether to continue. Must be called without the interpreter's lock.
     pub(crate) fn go_on(&self) -> bool {
         #[allow(
             clippy::redundant_closure_for_method_calls,
@@ -29,8 +29,8 @@ impl Interrupt {
         }
     }
 
-    /// The result of the work; if a signal has stopped it, the exception that the signal's handler
-    /// has raised.
+    /// The result of the work or, if a signal has stopped it, the exception raised by the signal's
+    /// handler.
     pub(crate) fn result<T>(self, result: Outcome<T>) -> Outcome<T> {
         match self.raised.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(raised) => Err(raised.into()),

@@ -1,8 +1,8 @@
-//! `controlgen._controlgen`: the part of the Python package `controlgen` that is written in Rust.
+//! `controlgen._controlgen`: the part of the Python package `controlgen` written in Rust.
 //!
 //! Each class wraps a value of one of our crates, cannot be changed from Python (so threads may
 //! share it), and releases the interpreter's lock while Rust works on more than a few numbers.
-//! Arrays are copied on their way in: another thread may write into them meanwhile.
+//! Input arrays are copied, because another thread may write to them meanwhile.
 
 mod arrays;
 mod corpus;

@@ -1,5 +1,5 @@
 //! `Mixture`: the parameters of a Gaussian mixture, and everything computed from them. The
-//! estimator with scikit-learn's interface wraps it in Python.
+//! estimator with scikit-learn's interface is a Python wrapper.
 
 use std::ops::ControlFlow;
 
@@ -19,9 +19,9 @@ use crate::error::{Outcome, refused};
 use crate::interrupt::Interrupt;
 use crate::values::to_python;
 
-/// A mixture of K Gaussians in D dimensions: weights, means and covariances. It never changes.
+/// A mixture of K Gaussians in D dimensions: weights, means and covariances. Immutable.
 ///
-/// Made by `GaussianMixture.fit`, whose `mixture_` it is, or from known parameters.
+/// Created by `GaussianMixture.fit`, as its `mixture_`, or from known parameters.
 #[pyclass(frozen, eq, module = "controlgen")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct Mixture {
@@ -58,7 +58,7 @@ enum ShrinkageArg {
     Name(String),
 }
 
-/// A covariance type by its name.
+/// A covariance type by name.
 fn covariance_type(name: &str, rank: usize) -> Outcome<CovarianceType> {
     Ok(match name {
         "full" => CovarianceType::Full,
@@ -75,7 +75,7 @@ fn covariance_type(name: &str, rank: usize) -> Outcome<CovarianceType> {
     })
 }
 
-/// The name of a covariance type, and the rank of one that has one.
+/// The name of a covariance type, and the rank of a low-rank one.
 fn name_of(covariance_type: CovarianceType) -> (&'static str, Option<usize>) {
     match covariance_type {
         CovarianceType::Full => ("full", None),
@@ -127,7 +127,7 @@ impl Settings {
     }
 }
 
-/// A fit as Python takes it: the mixture, and its report.
+/// A fit for Python: the mixture, and its report.
 fn fitted(py: Python<'_>, fit: Fit) -> Outcome<(Mixture, Bound<'_, PyAny>)> {
     let report = to_python(py, &fit.report)?;
     Ok((Mixture { model: fit.model }, report))
@@ -135,7 +135,7 @@ fn fitted(py: Python<'_>, fit: Fit) -> Outcome<(Mixture, Bound<'_, PyAny>)> {
 
 #[pymethods]
 impl Mixture {
-    /// Fits a mixture to the rows of `x`; returns it with a report.
+    /// Fits a mixture to the rows of `x`. Returns it with a report.
     #[staticmethod]
     #[pyo3(signature = (x, settings, seed, sample_weight=None, start=None))]
     fn fit<'py>(
@@ -161,8 +161,8 @@ impl Mixture {
         fitted(py, interrupt.result(fit)?)
     }
 
-    /// Fits mixtures of several sizes and shapes and chooses by a criterion; returns the best with
-    /// its report, and the report of the choice.
+    /// Fits mixtures of several sizes and covariance types and selects one by a criterion. Returns
+    /// the best with its report, and the report of the selection.
     #[staticmethod]
     #[pyo3(signature = (x, settings, n_components, covariance_types, criterion, seed, sample_weight=None))]
     #[expect(clippy::too_many_arguments, reason = "the keyword arguments of the estimator")]
@@ -204,7 +204,7 @@ impl Mixture {
         Ok((mixture, report, choice))
     }
 
-    /// A mixture with known parameters; `covariances` in the shape of `covariance_type`.
+    /// Creates a mixture with known parameters; `covariances` in the shape of `covariance_type`.
     #[staticmethod]
     #[pyo3(signature = (weights, means, covariances, covariance_type="full"))]
     fn from_parameters(
@@ -234,13 +234,13 @@ impl Mixture {
         Ok(Self { model: GaussianMixture::from_parameters(weights, means, covariances)? })
     }
 
-    /// A mixture from its JSON form, `gmm.mixture`.
+    /// Creates a mixture from its JSON form, `gmm.mixture`.
     #[staticmethod]
     fn from_json(text: &str) -> Outcome<Self> {
         Ok(Self { model: serde_json::from_str(text)? })
     }
 
-    /// The mixture as JSON, `gmm.mixture`, to the last bit.
+    /// The mixture as JSON, `gmm.mixture`, with bit-exact numbers.
     fn to_json(&self) -> Outcome<String> {
         Ok(serde_json::to_string(&self.model)?)
     }
@@ -298,7 +298,7 @@ impl Mixture {
     }
 
     /// Covariances in scikit-learn's shapes: full `[K, D, D]`, tied `[D, D]`, diag `[K, D]`,
-    /// spherical `[K]`; low-rank ones as full ones.
+    /// spherical `[K]`; low-rank ones like full ones.
     #[getter]
     fn covariances<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (k, d) = (self.model.n_components(), self.model.n_features());
@@ -314,7 +314,8 @@ impl Mixture {
         }
     }
 
-    /// Loadings `[K, D, R]` and noise variances `[K, D]` of low-rank covariances; None for others.
+    /// Loadings `[K, D, R]` and noise variances `[K, D]` of low-rank covariances; None for other
+    /// types.
     #[getter]
     fn factors<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let Covariances::LowRank { rank, values } = self.model.covariances() else {
@@ -375,7 +376,7 @@ impl Mixture {
         })
     }
 
-    /// Draws points `[n, D]`; returns them with their components, `[n]`.
+    /// Samples points `[n, D]`. Returns them with their components, `[n]`.
     fn sample<'py>(&self, py: Python<'py>, n: usize, seed: u64) -> Outcome<Bound<'py, PyTuple>> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let draws = py.detach(|| self.model.sample(n, &mut rng));
@@ -392,7 +393,7 @@ impl Mixture {
         Ok((PyArray1::from_slice(py, all.mean()), covariance).into_pyobject(py)?)
     }
 
-    /// The mixture of some features alone.
+    /// The mixture of some features only.
     fn marginal(&self, features: Vec<usize>) -> Outcome<Self> {
         Ok(Self { model: self.model.marginal(&features)? })
     }
@@ -405,14 +406,14 @@ impl Mixture {
         Ok(Self { model: self.model.conditional(&known.collect::<Result<Vec<_>, _>>()?)? })
     }
 
-    /// The mixture with two components merged into one with their moments.
+    /// The mixture with two components merged into one with their joint moments.
     fn merged(&self, first: usize, second: usize) -> Outcome<Self> {
         Ok(Self { model: self.model.merged(first, second)? })
     }
 }
 
 impl Mixture {
-    /// A mixture for Python.
+    /// Wraps a mixture for Python.
     pub(crate) fn new(model: GaussianMixture) -> Self {
         Self { model }
     }

@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use controlgen::generate::Controls;
+use controlgen::generate::{LatentSampling, PieceFilter};
 use controlgen::session::Session;
 use evaluation::EvalRequest;
 use numpy::PyArray1;
 use pyo3::exceptions::PyUserWarning;
 use pyo3::prelude::*;
 
-use crate::arrays::{latents, matrix};
+use crate::arrays::latents;
 use crate::error::Outcome;
 use crate::interrupt::Interrupt;
 use crate::mixture::Mixture;
@@ -28,9 +28,9 @@ use crate::notes::NoteSequence;
 use crate::values::to_python;
 
 use encode::TunesArg;
-use generate::GenerateRequest;
+use generate::{DrumsArg, GenerateRequest, ProgramArg};
 use options::{Control, Sounding, TuneArg, decoding};
-use style::{StyleArg, StyleChoice};
+use style::StyleArg;
 use tunes::{End, MixArgs};
 
 pub(crate) use piece::{Mix, Piece};
@@ -40,14 +40,14 @@ pub(crate) use style::Style;
 #[pyclass(frozen, module = "controlgen")]
 pub(crate) struct Model {
     session: RwLock<Session>,
-    /// Copied here, so that they are read without waiting for a style to be added.
+    /// Copied, so that it can be read without waiting while a style is being added.
     z_size: usize,
     kind: &'static str,
     n_bars: usize,
 }
 
 impl Model {
-    /// The session, to read. Must be called without the interpreter's lock.
+    /// The session, for reading. Must be called without the interpreter's lock.
     fn session(&self) -> RwLockReadGuard<'_, Session> {
         self.session.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,10 +55,10 @@ impl Model {
 
 #[pymethods]
 impl Model {
-    /// Loads a model: `poly`, `drums` or `melody`, which are in this package, or a folder.
+    /// Loads a model: `poly`, `drums` or `melody`, which are included in this package, or a folder.
     ///
-    /// Styles that are added are kept in `styles_folder`; by default in the model folder, or in the
-    /// user's data folder where that can't be written.
+    /// Added styles are stored in `styles_folder`; by default in the model folder, or in the user's
+    /// data folder if that is not writable.
     #[staticmethod]
     #[pyo3(signature = (model=None, *, styles_folder=None))]
     fn load(
@@ -80,13 +80,13 @@ impl Model {
         self.z_size
     }
 
-    /// The kind of its windows, such as `poly-2bar`.
+    /// The kind of its windows, for example `poly-2bar`.
     #[getter]
     fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// Bars of a window.
+    /// Number of bars in a window.
     #[getter]
     fn n_bars(&self) -> usize {
         self.n_bars
@@ -98,7 +98,7 @@ impl Model {
         py.detach(|| self.session().model().hash().to_owned())
     }
 
-    /// The dimensions of the latent space that carry information; styles live on these.
+    /// The dimensions of the latent space that carry information; styles are defined on these.
     #[getter]
     fn active_dimensions<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyArray1<i64>>> {
         let active = py.detach(|| self.session().model().latent_space().active().to_vec());
@@ -106,18 +106,18 @@ impl Model {
         Ok(PyArray1::from_vec(py, active))
     }
 
-    /// The styles: those that were discovered, then those that were added.
+    /// The styles: discovered ones first, then added ones.
     #[getter]
     fn styles(&self, py: Python<'_>) -> Outcome<Vec<Style>> {
         py.detach(|| Ok(self.session().styles()?.all().iter().map(Style::from).collect()))
     }
 
-    /// A style by its name or number.
+    /// A style by name or number.
     fn style(&self, py: Python<'_>, style: StyleArg) -> Outcome<Style> {
         py.detach(|| Ok(self.session().styles()?.find(&style.text())?.into()))
     }
 
-    /// The mixture that the styles come from, a fitted `GaussianMixture` on the active dimensions.
+    /// The mixture of the styles, a fitted `GaussianMixture` on the active dimensions.
     #[getter]
     fn mixture<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyAny>> {
         let mixture =
@@ -126,8 +126,8 @@ impl Model {
         Ok(class.call_method1("from_mixture", (mixture,))?)
     }
 
-    /// Says what the model would take of a tune: windows, instruments, notes that are left out with
-    /// the reasons.
+    /// Describes the parts of a tune that the model would use: windows, instruments, and the notes
+    /// left out with the reasons.
     #[pyo3(signature = (tune, *, track=None))]
     fn inspect<'py>(
         &self,
@@ -138,8 +138,8 @@ impl Model {
         encode::inspect(py, self, &tune, track)
     }
 
-    /// Posterior means of a tune's windows, `[n_windows, z_size]`; a list of them for a list of
-    /// tunes. With `return_std` a tuple with their standard deviations.
+    /// Posterior means of a tune's windows, `[n_windows, z_size]`; a list of these for a list of
+    /// tunes. With `return_std`, a tuple with their standard deviations.
     ///
     /// A tune is a `NoteSequence` or the path of a MIDI file; `track` is the instrument to take, by
     /// default the most melodic one, or all of them for a model of many voices.
@@ -154,10 +154,9 @@ impl Model {
         encode::encode(py, self, tune, track, return_std)
     }
 
-    /// Music from latents `[n_windows, z_size]`, one window after the other.
-    ///
-    /// `temperature` is that of the draws, None for the most probable tokens; the meter is by
-    /// default that of the most similar real music.
+    /// Decodes latents `[n_windows, z_size]` to music of consecutive windows. `temperature` is the
+    /// sampling temperature, None for the most probable tokens; the default meter is that of the
+    /// most similar real music.
     #[pyo3(signature = (z, *, temperature=None, seed=0, qpm=None, key=None, meter=None, chords=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn decode(
@@ -170,43 +169,38 @@ impl Model {
         meter: Option<(u32, u32)>,
         chords: Option<Vec<String>>,
     ) -> Outcome<NoteSequence> {
-        let (py, z) = (z.py(), latents(z, self.z_size)?);
         let (given, sounding) = (Control::of(chords, meter)?, Sounding::of(qpm, key)?);
-        let decoding = decoding(temperature, seed)?;
-        let interrupt = Interrupt::default();
-        let music = py.detach(|| {
-            let session = self.session();
-            let model = session.model();
-            let controls = Controls::of_latents(model, session.styles_if_any(), given.request())?;
-            let control = controls.of(0, &z, z.len() / model.z_size().max(1), seed);
-            let windows = decoding.decode_while(model, &z, &control, &|| interrupt.go_on())?;
-            Outcome::Ok(sounding.music(model, &windows)?.into())
-        });
-        interrupt.result(music)
+        encode::decode(self, z, &given, &sounding, decoding(temperature, seed)?)
     }
 
-    /// New pieces of a style: its name or number, or several with their weights, as a dictionary.
-    /// `path` lists styles that each piece moves through. Without either, the style of each piece
-    /// is drawn by its share of the training music.
+    /// Generates new pieces in a style: its name or number, or a dictionary of several with their
+    /// weights. `path` lists styles that each piece moves through. Without either, the style of
+    /// each piece is drawn by its share of the training music.
     ///
-    /// Pieces of `bars` bars (by default one window) are composed as whole pieces: `form` is their
-    /// form, for example `AABA`. `attributes` shifts attributes by standard deviations of the
-    /// training music, for example `{"density": 1.5}`. Pieces below `min_membership`, or that copy
-    /// more than `max_copy_notes` notes in a row of the training music, are drawn again.
-    /// `latent_temperature` widens or narrows the style, `temperature` the draws of notes. The seed
-    /// decides every draw.
+    /// Pieces of `bars` bars (by default one window) are composed as whole pieces in `form`, for
+    /// example `AABA`. Each window is chosen among `candidates` draws (by default 8) by key, join,
+    /// consonance, style, ending and requested attributes. `attributes` shifts attributes by
+    /// standard deviations of the training music, for example `{"density": 1.5}`. Pieces are
+    /// redrawn if they are below `min_membership`, copy more than `max_copy_notes` consecutive
+    /// notes or `max_copy_fraction` of a part, or have fewer than two notes (unless `keep_empty`).
+    /// `latent_temperature` widens or narrows the style, `temperature` the draws of notes.
+    /// The seed determines all random draws.
     ///
-    /// Warns if fewer than `n` pieces were kept.
+    /// `drums` is a drum model (a `Model`, `"drums"` or a folder) that accompanies each piece;
+    /// `intro` is the number of bars before it, without its lead. Loudness varies by section and
+    /// the last two bars slow down, unless `even`. `instruments` sets the programs of families, for
+    /// example `{"keys": "harpsichord"}`; `programs` those of the parts. Warns if fewer than `n`
+    /// pieces are kept.
     #[pyo3(signature = (
         style=None, *, n=4, path=None, bars=None, form=None, candidates=None, attributes=None,
-        meter=None, key=None, qpm=None, chords=None, temperature=0.5,
+        attribute_method="regression", meter=None, key=None, qpm=None, chords=None, drums=None,
+        intro=0, even=false, instruments=None, programs=None, velocity=None, temperature=0.5,
         latent_temperature=1.0, truncate=None, smoothness=None, min_membership=None,
-        max_copy_notes=None, max_attempts=None, seed=0
+        max_copy_notes=None, max_copy_fraction=None, keep_empty=false, max_attempts=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn generate(
-        &self,
-        py: Python<'_>,
+        slf: Bound<'_, Self>,
         style: Option<&Bound<'_, PyAny>>,
         n: usize,
         path: Option<Vec<StyleArg>>,
@@ -214,47 +208,66 @@ impl Model {
         form: Option<String>,
         candidates: Option<usize>,
         attributes: Option<BTreeMap<String, f64>>,
+        attribute_method: &str,
         meter: Option<(u32, u32)>,
         key: Option<&str>,
         qpm: Option<f64>,
         chords: Option<Vec<String>>,
+        drums: Option<DrumsArg>,
+        intro: usize,
+        even: bool,
+        instruments: Option<BTreeMap<String, ProgramArg>>,
+        programs: Option<Vec<u8>>,
+        velocity: Option<u8>,
         temperature: Option<f32>,
         latent_temperature: f64,
         truncate: Option<f64>,
         smoothness: Option<f64>,
         min_membership: Option<f64>,
         max_copy_notes: Option<usize>,
+        max_copy_fraction: Option<f64>,
+        keep_empty: bool,
         max_attempts: Option<usize>,
         seed: u64,
     ) -> Outcome<Vec<Piece>> {
         let request = GenerateRequest {
-            styles: StyleChoice::of(style, path)?,
+            styles: style::choice(style, path)?,
             n,
             bars,
-            form,
+            form: form.as_deref().map(str::parse).transpose()?,
             candidates,
             control: Control::of(chords, meter)?,
             sounding: Sounding::of(qpm, key)?,
             attributes: attributes.unwrap_or_default(),
-            latent_temperature,
-            truncate,
+            attribute_method: generate::attribute_method(attribute_method)?,
+            sampling: LatentSampling::new(latent_temperature, truncate, smoothness),
             smoothness,
-            min_membership,
-            max_copy_notes,
+            filter: PieceFilter {
+                keep_degenerate: keep_empty,
+                min_membership,
+                max_copy_notes,
+                max_copy_fraction,
+                index: None,
+            },
             max_attempts,
+            drums,
+            intro,
+            even,
+            sound: generate::sound(programs, instruments, velocity)?,
             decoding: decoding(temperature, seed)?,
         };
-        let interrupt = Interrupt::default();
-        let made = py.detach(|| request.run(&self.session(), &|| interrupt.go_on()));
+        let (py, model, interrupt) = (slf.py(), slf.get(), Interrupt::default());
+        let made = py.detach(|| request.run(model, &|| interrupt.go_on()));
         let made = interrupt.result(made)?;
         if let Some(warning) = made.warning(n) {
             let text = std::ffi::CString::new(warning)?;
             PyErr::warn(py, &py.get_type::<PyUserWarning>(), &text, 1)?;
         }
-        made.pieces.into_iter().map(|piece| piece.publish(py, self.z_size)).collect()
+        made.pieces.into_iter().map(|piece| piece.publish(py, model.z_size)).collect()
     }
 
-    /// Makes a style of some MIDI files, without training; returns what was used of which file.
+    /// Makes a style from some MIDI files, without training. Returns the parts of the files that
+    /// were used.
     fn add_style<'py>(
         &self,
         py: Python<'py>,
@@ -269,7 +282,7 @@ impl Model {
         to_python(py, &report)
     }
 
-    /// Removes a style that was added.
+    /// Removes an added style.
     fn remove_style(&self, py: Python<'_>, style: StyleArg) -> Outcome<()> {
         py.detach(|| {
             let mut session = self.session.write().unwrap_or_else(PoisonError::into_inner);
@@ -325,20 +338,11 @@ impl Model {
             let tune = tune.tune(session.model(), track)?;
             tunes::mix(&session, &tune, &args, &sounding, &|| interrupt.go_on())
         });
-        let mixed = interrupt.result(mixed)?;
-        Ok(Mix {
-            sequence: Py::new(py, NoteSequence::from(mixed.sequence))?,
-            duet: Py::new(py, NoteSequence::from(mixed.duet))?,
-            z: matrix(py, mixed.z, self.z_size)?.unbind(),
-            style: mixed.style,
-            membership_before: mixed.membership_before,
-            membership_after: mixed.membership_after,
-            warnings: mixed.warnings,
-        })
+        interrupt.result(mixed)?.publish(py, self.z_size)
     }
 
-    /// Variations of a tune at a distance in standard deviations of the training music: 0 is the
-    /// tune, 1.4 is as far as unrelated music.
+    /// Generates variations of a tune at a distance in standard deviations of the training music: 0
+    /// is the tune, 1.4 the typical distance of unrelated music.
     #[pyo3(signature = (
         tune, *, distance=0.5, n=4, track=None, temperature=0.5, qpm=None, seed=0
     ))]
@@ -366,11 +370,9 @@ impl Model {
         found.map(|piece| piece.publish(py, self.z_size)).collect()
     }
 
-    /// Windows along a path through two or more ends, the first and the last included. An end is a
-    /// `Style` or `"style:NAME"` for the mean of a style, a tune for its first window, or a latent
-    /// `[z_size]`.
-    ///
-    /// `method` is `slerp` or `lerp`.
+    /// Decodes windows along a path through two or more ends, including the first and the last. An
+    /// end is a `Style` or `"style:NAME"` for the mean of a style, a tune for its first window, or
+    /// a latent `[z_size]`. `method` is `slerp` or `lerp`.
     #[pyo3(signature = (
         ends, *, steps=9, method="slerp", temperature=None, meter=None, key=None, qpm=None,
         chords=None, seed=0
@@ -397,12 +399,12 @@ impl Model {
         found.into_iter().map(|piece| piece.publish(py, self.z_size)).collect()
     }
 
-    /// Figures of the model on the held-out music of a corpus folder (`controlgen corpus build`),
-    /// each with its 95 % interval and its baselines. With `out`, the report is also written there,
-    /// with pictures.
+    /// Evaluates the model on the held-out music of a corpus folder (`controlgen corpus build`).
+    /// Returns figures with 95 % intervals and baselines; with `out`, also writes a report with
+    /// images there.
     ///
-    /// `scope` is `all`, or `control` for what concerns styles. Windows are drawn from the styles
-    /// that are shown and encoded again; with `k`, from the components of a mixture fitted for
+    /// `scope` is `all`, or `control` for everything that concerns styles. Windows are sampled from
+    /// the visible styles and encoded again; with `k`, from the components of a mixture fitted for
     /// this.
     #[pyo3(signature = (
         corpus, *, out=None, latents=None, scope="all", n_windows=2_000, n_train=20_000, k=None,

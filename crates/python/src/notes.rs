@@ -19,10 +19,10 @@ use crate::values::to_python;
 pub(crate) use quantized::QuantizedSequence;
 pub(crate) use roll::PianoRoll;
 
-/// Notes in seconds with their tempos, signatures, controllers and texts. It is immutable: methods
-/// that change music return another sequence.
+/// Notes in seconds with their tempos, signatures, controllers and texts. Immutable: methods that
+/// change music return a new sequence.
 ///
-/// Lists are NumPy arrays with named fields, copies each time: `sequence.notes["pitch"]`.
+/// Lists are NumPy arrays with named fields, copied on each access: `sequence.notes["pitch"]`.
 #[pyclass(frozen, eq, module = "controlgen")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct NoteSequence {
@@ -44,12 +44,12 @@ const TEXT_KINDS: [(TextKind, &str); 5] = [
     (TextKind::Marker, "marker"),
 ];
 
-/// The place of a kind in [`TEXT_KINDS`].
+/// The index of a kind in [`TEXT_KINDS`].
 fn kind_number(kind: TextKind) -> u8 {
     (0..).zip(TEXT_KINDS).find(|(_, (known, _))| *known == kind).map_or(0, |(number, _)| number)
 }
 
-/// How to treat invalid files, by its name.
+/// The treatment of invalid files, by name.
 fn read_mode(name: &str) -> Outcome<ReadMode> {
     match name {
         "lenient" => Ok(ReadMode::Lenient),
@@ -61,7 +61,7 @@ fn read_mode(name: &str) -> Outcome<ReadMode> {
     }
 }
 
-/// A file's bytes as music, with the report of reading it.
+/// Reads a file's bytes as music, with the report.
 fn read_file(path: &Path, mode: &str) -> Outcome<midi::ReadFile> {
     let options = ReadOptions { mode: read_mode(mode)?, ..ReadOptions::default() };
     let bytes = ::corpus::artifact::read(path)?;
@@ -71,7 +71,7 @@ fn read_file(path: &Path, mode: &str) -> Outcome<midi::ReadFile> {
 
 #[pymethods]
 impl NoteSequence {
-    /// An empty sequence.
+    /// Creates an empty sequence.
     #[new]
     fn new() -> Self {
         Sequence::default().into()
@@ -79,15 +79,15 @@ impl NoteSequence {
 
     /// Reads a MIDI file.
     ///
-    /// `mode` says what happens to invalid files: `lenient` reads as much as possible, `strict`
-    /// refuses what `lenient` would repair, `parity` reads as Python's `note_seq` does.
+    /// `mode` is the treatment of invalid files: `lenient` reads as much as possible, `strict`
+    /// rejects files that `lenient` would repair, and `parity` reads like Python's `note_seq`.
     #[staticmethod]
     #[pyo3(signature = (path, *, mode="lenient"))]
     fn read(py: Python<'_>, path: PathBuf, mode: &str) -> Outcome<Self> {
         Ok(py.detach(|| read_file(&path, mode))?.sequence.into())
     }
 
-    /// Reads a MIDI file; returns the sequence with a report: the file's structure, and everything
+    /// Reads a MIDI file. Returns the sequence with a report: the file's structure, and everything
     /// that was repaired or left out, counted by reason.
     #[staticmethod]
     #[pyo3(signature = (path, *, mode="lenient"))]
@@ -113,13 +113,13 @@ impl NoteSequence {
         Ok(py.detach(|| midi::write(&self.inner, &WriteOptions::default()))?)
     }
 
-    /// Writes a MIDI file, completely or not at all. A file of this name is replaced.
+    /// Writes a MIDI file, completely or not at all. An existing file is replaced.
     fn write(&self, py: Python<'_>, path: PathBuf) -> Outcome<()> {
         let bytes = self.to_midi(py)?;
         Ok(py.detach(|| ::corpus::artifact::write_atomic(&path, &bytes))?)
     }
 
-    /// A sequence from the JSON form of Magenta's `NoteSequence`.
+    /// Creates a sequence from the JSON form of Magenta's `NoteSequence`.
     #[staticmethod]
     fn from_json(text: &str) -> Outcome<Self> {
         Ok(serde_json::from_str::<Sequence>(text)?.into())
@@ -130,10 +130,11 @@ impl NoteSequence {
         Ok(serde_json::to_string(&self.inner)?)
     }
 
-    /// A sequence from notes: a structured array, a table of pandas, or a dictionary of arrays.
+    /// Creates a sequence from notes: a structured array, a pandas table, or a dictionary of
+    /// arrays.
     ///
-    /// `pitch`, `start_time` and `end_time` (in seconds) are needed; without `velocity` it is 80,
-    /// without `program`, `instrument` or `is_drum` these are 0.
+    /// `pitch`, `start_time` and `end_time` (in seconds) are required; the default of `velocity` is
+    /// 80, and that of `program`, `instrument` and `is_drum` is 0.
     #[staticmethod]
     #[pyo3(signature = (notes, *, qpm=120.0, time_signature=(4, 4), ticks_per_quarter=220))]
     fn from_notes(
@@ -162,7 +163,7 @@ impl NoteSequence {
         Ok(sequence.into())
     }
 
-    /// A sequence from a `pretty_midi.PrettyMIDI`.
+    /// Creates a sequence from a `pretty_midi.PrettyMIDI`.
     #[staticmethod]
     fn from_pretty_midi<'py>(midi: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         midi.py().import("controlgen._pretty_midi")?.call_method1("from_pretty_midi", (midi,))
@@ -186,13 +187,13 @@ impl NoteSequence {
         table(py, &self.inner.tempos)
     }
 
-    /// Changes of meter: `time` (seconds), `numerator`, `denominator`.
+    /// Meter changes: `time` (seconds), `numerator`, `denominator`.
     #[getter]
     fn time_signatures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         table(py, &self.inner.time_signatures)
     }
 
-    /// Changes of key: `time` (seconds), `key` (pitch class of the tonic), `is_minor`.
+    /// Key changes: `time` (seconds), `key` (pitch class of the tonic), `is_minor`.
     #[getter]
     fn key_signatures<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         table(py, &self.inner.key_signatures)
@@ -254,7 +255,7 @@ impl NoteSequence {
         Ok(QuantizedSequence { inner: py.detach(|| self.inner.quantize(steps))? })
     }
 
-    /// The roll of all tones, or with `drums` of all drums.
+    /// The piano roll of all tones or, with `drums`, of all drums.
     #[pyo3(signature = (frames_per_second=100.0, *, drums=false))]
     fn piano_roll(
         &self,
@@ -267,8 +268,8 @@ impl NoteSequence {
         Ok(PianoRoll::new(py, roll)?)
     }
 
-    /// The music some semitones higher. Drums are unchanged; notes that leave the range 0 to 127
-    /// are dropped.
+    /// The music transposed by some semitones. Drums are unchanged; notes that leave the range 0 to
+    /// 127 are dropped.
     fn transpose(&self, semitones: i32) -> Self {
         let mut inner = self.inner.clone();
         inner.transpose(semitones);
@@ -313,8 +314,8 @@ impl NoteSequence {
         format!("<controlgen.NoteSequence: {n} notes, {n_instruments} instruments, {seconds:.2} s>")
     }
 
-    /// JSON, and what its form leaves out: silent velocities, and kinds of text that Magenta's
-    /// message does not have.
+    /// JSON, and everything that its form omits: silent velocities, and kinds of text that
+    /// Magenta's message does not have.
     fn __reduce__<'py>(
         &self,
         py: Python<'py>,
@@ -325,7 +326,7 @@ impl NoteSequence {
         Ok((restore, (self.to_json()?, velocities, kinds)))
     }
 
-    /// The counterpart of `__reduce__`.
+    /// The inverse of `__reduce__`.
     #[staticmethod]
     fn _restore(text: &str, velocities: &[u8], kinds: &[u8]) -> Outcome<Self> {
         let mut inner = serde_json::from_str::<Sequence>(text)?;

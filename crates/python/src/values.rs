@@ -1,11 +1,11 @@
-//! What serde can serialize as Python's dictionaries and lists.
+//! Values that serde can serialize, as Python dictionaries and lists.
 
 use pyo3::prelude::*;
 use serde::Serialize;
 
 use crate::error::Outcome;
 
-/// A value as Python reads its JSON form.
+/// A value as Python's `json` would load it.
 pub(crate) fn to_python<'py>(
     py: Python<'py>,
     value: &impl Serialize,

@@ -102,6 +102,33 @@ def test_whole_pieces_blends_paths_keys_and_meters(poly):
     assert not np.array_equal(dense.z, poly.generate(0, n=1, seed=1)[0].z)
 
 
+def test_pieces_are_arranged_as_asked_for(poly):
+    options = {"style": 1, "n": 1, "bars": 8, "form": "AB", "candidates": 2, "seed": 3}
+    plain = poly.generate(**options, even=True)[0]
+    names = set(plain.sequence.instrument_names.values())
+    assert names and "drums" not in names
+    # The last two bars slow down by the beat.
+    shaped = poly.generate(**options)[0]
+    assert len(plain.sequence.tempos) == 1 and len(shaped.sequence.tempos) > 2
+    assert shaped.sequence.total_time > plain.sequence.total_time
+    np.testing.assert_array_equal(shaped.z, plain.z)
+
+    drums = Model.load("drums")
+    sounds = {"instruments": {"keys": "harpsichord", "bass": 33}, "velocity": 64}
+    full = poly.generate(**options, even=True, intro=2, drums=drums, **sounds)[0]
+    # Windows of the introduction have latents, too, and the piece follows it.
+    assert full.z.shape == (5, poly.z_size)
+    np.testing.assert_array_equal(full.z[1:], plain.z)
+    assert full.sequence.total_time == pytest.approx(1.25 * plain.sequence.total_time)
+    notes = full.sequence.notes
+    assert notes["is_drum"].any() and set(notes["velocity"]) == {64}
+    assert 0 not in notes["program"][~notes["is_drum"]]
+    assert "drums" in full.sequence.instrument_names.values()
+    # The same by name.
+    again = poly.generate(**options, even=True, intro=2, drums="drums", **sounds)[0]
+    assert again.sequence == full.sequence
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -116,6 +143,12 @@ def test_whole_pieces_blends_paths_keys_and_meters(poly):
         ({"style": 0, "chords": ["C"]}, "takes none"),
         ({"style": 0, "attributes": {"sparkle": 1.0}}, "sparkle"),
         ({"style": 0, "min_membership": 2.0}, "0 to 1"),
+        ({"style": 0, "bars": 8, "intro": 3}, "whole windows are allowed, 2 bars each"),
+        ({"style": 0, "drums": "poly"}, "a model of drums"),
+        ({"style": 0, "instruments": {"lute": 3}}, "not a family"),
+        ({"style": 0, "instruments": {"keys": "piano"}}, "Acoustic Grand Piano"),
+        ({"style": 0, "attribute_method": "magic"}, "quartile"),
+        ({"style": 0, "candidates": 0}, "1 to 256"),
     ],
 )
 def test_what_can_not_be_generated_is_refused(poly, options, text):
@@ -214,13 +247,31 @@ def test_pieces_are_those_of_the_program(poly, tmp_path):
     program = os.environ.get("CONTROLGEN")
     if not program:
         pytest.skip("CONTROLGEN does not name the program")
-    options = ["--style", "1", "-n", "2", "--seed", "11", "--quiet", "-o", tmp_path]
-    subprocess.run([program, "generate", *options], check=True)
-    written = sorted(tmp_path.glob("*.mid"))
-    # In files, times are in ticks; those of the program also have a seal and names of tracks.
-    pieces = [NoteSequence.from_midi(p.sequence.to_midi()) for p in poly.generate(1, n=2, seed=11)]
-    for path, piece in zip(written, pieces, strict=True):
-        np.testing.assert_array_equal(NoteSequence.read(path).notes, piece.notes)
+    cases = [
+        ("", {}),
+        (
+            "--bars 8 --form AA' --intro 2 --drums drums --instruments keys=6 --program 40 --qpm 90",
+            {
+                "bars": 8,
+                "form": "AA'",
+                "intro": 2,
+                "drums": "drums",
+                "instruments": {"keys": 6},
+                "programs": [40],
+                "qpm": 90,
+            },
+        ),
+    ]
+    for number, (options, arguments) in enumerate(cases):
+        out = tmp_path / str(number)
+        line = ["--style", "1", "-n", "2", "--seed", "11", "--quiet", "-o", out, *options.split()]
+        subprocess.run([program, "generate", *line], check=True)
+        written = sorted(out.glob("*.mid"))
+        pieces = poly.generate(1, n=2, seed=11, **arguments)
+        for path, piece in zip(written, pieces, strict=True):
+            # Files of the program begin with a seal, by which it knows them again.
+            own = NoteSequence.from_midi(piece.sequence.to_midi())
+            assert NoteSequence.read(path).to_midi() == own.to_midi()
 
 
 def test_threads_share_a_model(poly, tune):

@@ -20,6 +20,8 @@ def use(path: Path) -> npt.NDArray[np.float32]:
     gm = controlgen.GaussianMixture(2, covariance_type="diag").fit(z)
     labels: npt.NDArray[np.int64] = gm.predict(z)
     pieces: list[controlgen.Piece] = model.generate({0: 0.5, "style-1": 0.5}, n=steps, key="D")
+    players: dict[str, int | str] = {"keys": 6, "bass": "fretless"}
+    pieces.extend(model.generate(bars=8, drums=model, intro=2, instruments=players))
     mix: controlgen.Mix = model.mix(path, model.styles[0], method="transport")
     between = model.interpolate([tune, "style:0", z[0]], steps=5)
     pieces.extend(between)

@@ -1,4 +1,4 @@
-//! The page: the files of `web/` and the sounds of `note-render`, which are embedded in the
+//! The page: the files of `web/` and the audio modules of `note-render`, which are embedded in the
 //! program.
 
 mod listing;
@@ -30,7 +30,7 @@ static SHARED: LazyLock<[(&str, Cow<'static, str>); 4]> = LazyLock::new(|| {
 /// The file served for the path `/`.
 const INDEX: &str = "index.html";
 
-/// Where the files of the page are read from.
+/// The source of the page's files.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Assets {
     /// From the program.

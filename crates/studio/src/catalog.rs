@@ -1,4 +1,4 @@
-//! The styles at one moment, and data derived from them. A change creates a new catalog; requests
+//! A snapshot of the styles, and data derived from them. A change creates a new catalog; requests
 //! that hold the old one continue with it.
 
 use std::borrow::Cow;
@@ -21,7 +21,7 @@ use crate::types::Memberships;
 pub(crate) const NO_STYLE: u32 = u32::MAX;
 /// Latents whose memberships are computed in one task.
 const ROWS_PER_TASK: usize = 512;
-/// Probabilities below this are left out of `memberships`.
+/// Probabilities below this are omitted from `memberships`.
 const MIN_SHARE: f64 = 1e-4;
 /// Maximum number of cached maps.
 const N_MAPS: usize = 8;
@@ -52,7 +52,8 @@ pub(crate) struct Catalog {
 /// A style in the list.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct StyleEntry {
-    /// Its identity, the key in `memberships`, independent of its name and its place in the list.
+    /// Its identity, the key in `memberships`, independent of its name and its position in the
+    /// list.
     pub(crate) id: String,
     /// Its index in the list, on the map and in its points.
     pub(crate) index: usize,
@@ -69,7 +70,7 @@ pub(crate) struct StyleEntry {
     hidden: bool,
     /// Whether it was added by the user.
     added: bool,
-    /// How it sounds, in a few words.
+    /// A description of its sound in a few words.
     description: String,
     /// Mixture components that make up the style; empty for an added style.
     components: Vec<usize>,
@@ -174,7 +175,7 @@ impl Catalog {
     /// Returns a cached map, or creates one.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// Returns the errors of `make`.
     pub(crate) fn map<E>(
         &self,
         matches: impl Fn(&Projected) -> bool,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 /// Returns the value of a cell, computing it if it is empty.
 ///
 /// Unlike [`OnceLock::get_or_init`], it does not wait for another thread that computes the same
-/// value, but computes it too. While a thread of a pool waits for its part of one job, it may run
+/// value, but computes it, too. While a thread of a pool waits for its part of one job, it may run
 /// another job, which may be the very one it would wait for.
 pub(crate) fn get_or_compute<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     if let Some(known) = cell.get() {

@@ -1,4 +1,4 @@
-//! Errors sent to clients: a status, a code for programs, and a sentence for people.
+//! Errors sent to clients: a status, a code for programs, and a sentence for users.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -1,5 +1,5 @@
-//! Admission control: who may send requests, how many at once, and how long they may take. Checked
-//! before everything else.
+//! Admission control: the allowed clients, the number of concurrent requests, and their maximum
+//! duration. Checked before everything else.
 //!
 //! Any page open in the user's browser can reach a server on loopback. To keep others out, the
 //! `Host` must be this server (which rules out foreign names that resolve to 127.0.0.1), and so
@@ -47,7 +47,7 @@ impl Guard {
         Self { port, requests: Arc::new(Semaphore::new(limits::REQUESTS)) }
     }
 
-    /// Whether an authority such as `127.0.0.1:6873` is this server.
+    /// Whether an authority, for example `127.0.0.1:6873`, is this server.
     fn is_this_server(&self, authority: &str) -> bool {
         let Ok(parsed) = authority.parse::<Authority>() else { return false };
         // Browsers never send a user name and password here.
@@ -97,7 +97,7 @@ impl Guard {
     }
 }
 
-/// Checks a request, has it answered in time, and adds the common headers.
+/// Checks a request, has it answered within the time limit, and adds the common headers.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let mut response =
         answer(&guard, request, next).await.unwrap_or_else(IntoResponse::into_response);

@@ -15,8 +15,8 @@
 //! | `catalog` | the styles, and data derived from them |
 //! | `handlers` | one module per topic of the API |
 //!
-//! The server stores styles and the map, but no music that was made: a client keeps its pieces and
-//! sends whatever a request needs. Uploads are held in memory, or in a temporary folder that is
+//! The server stores styles and the map, but no generated music: a client keeps its pieces and
+//! sends everything a request needs. Uploads are held in memory, or in a temporary folder that is
 //! removed with the request.
 
 mod assets;

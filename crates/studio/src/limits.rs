@@ -25,7 +25,7 @@ pub(crate) const N_GRID: usize = 9;
 pub(crate) const N_NOTES: usize = 20_000;
 /// The last step of an exported piece: 1,024 bars.
 pub(crate) const N_STEPS: u32 = 1 << 14;
-/// Maximum duration of exported sound.
+/// Maximum duration of exported audio.
 pub(crate) const WAV_SECONDS: f64 = 900.0;
 /// Maximum seed: the largest integer that JavaScript represents exactly.
 pub(crate) const MAX_SEED: u64 = (1 << 53) - 1;
@@ -72,7 +72,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The limits in force.
+    /// The current limits.
     pub(crate) const ALL: Self = Self {
         upload_bytes: UPLOAD_BYTES,
         upload_files: UPLOAD_FILES,

@@ -30,7 +30,7 @@ pub(crate) struct Voice {
 }
 
 /// The parts of a model's windows. Music with more voices, for example a tune and its mix, repeats
-/// them. Of lists of notes, each family of instruments is a voice.
+/// them. For lists of notes, each family of instruments is a voice.
 pub(crate) fn voices(form: &WindowForm) -> Vec<Voice> {
     match form {
         WindowForm::Steps(layout) => {
@@ -61,7 +61,7 @@ pub(crate) fn steps_per_quarter(form: &WindowForm) -> usize {
     }
 }
 
-/// Grid steps of a window.
+/// Number of grid steps of a window.
 pub(crate) fn n_steps(form: &WindowForm, window: &[u16]) -> usize {
     form.n_sixteenths(window) * steps_per_quarter(form) / STEPS_PER_QUARTER
 }
@@ -148,7 +148,7 @@ fn tokens_of_list(
     list.map(|list| list.to_row()).map_err(|error| ApiError::invalid(error.to_string()))
 }
 
-/// Encodes notes as one token per step. Each pitched part is monophonic: a note ends where the next
+/// Encodes notes as one token per step. Each pitched part is monophonic: a note ends when the next
 /// one begins. Control tracks get "no event".
 fn tokens_of_steps(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, ApiError> {
     let mut tokens = vec![NO_EVENT; layout.n_tokens()];
@@ -199,7 +199,7 @@ fn tokens_of_steps(layout: &WindowLayout, notes: &[Note]) -> Result<Vec<u16>, Ap
     Ok(tokens)
 }
 
-/// How notes on the grid are played.
+/// Playback settings for notes on the grid.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sound {
     /// Quarter notes per minute.
@@ -212,11 +212,11 @@ pub(crate) struct Sound {
     pub(crate) meter: [u32; 2],
 }
 
-/// The grid that notes are on.
+/// The grid of notes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grid {
     pub(crate) steps_per_quarter: u32,
-    /// A piece ends on a multiple of this: a window, or a quarter where windows differ in length.
+    /// A piece ends on a multiple of this: a window, or a quarter note if windows differ in length.
     pub(crate) loop_steps: u32,
 }
 
@@ -230,8 +230,8 @@ impl Grid {
     }
 }
 
-/// Converts notes on the grid to a sequence with a tempo and one instrument per voice; it ends with
-/// a window.
+/// Converts notes on the grid to a sequence with a tempo and one instrument per voice; it ends at
+/// the end of a window.
 pub(crate) fn sequence(
     voices: &[Voice],
     notes: &[Note],
@@ -340,7 +340,7 @@ mod tests {
         let given = [note(0, 4, 60, 0), note(6, 8, 62, 1)];
         let made = sequence(&voices, &given, "both", sound, Grid::new(&Kind::mel_2bar()));
         let step = 60.0 / 90.0 / 4.0;
-        // A window, though the last note ends before.
+        // A whole window, although the last note ends earlier.
         assert!((made.total_time - 32.0 * step).abs() < 1e-12);
         assert_eq!((made.instruments(), made.tempos[0].qpm), (vec![0, 1], 90.0));
         assert_eq!(made.time_signatures[0].numerator, 3);

@@ -16,11 +16,11 @@ use crate::map::Projection2d;
 pub(crate) const MAX_SAMPLE: usize = 4000;
 /// Number of embedded windows over which the position of another window is averaged.
 pub(crate) const N_NEAREST: usize = 5;
-/// Iterations; the first quarter uses early exaggeration.
+/// Number of iterations; the first quarter uses early exaggeration.
 const N_ITERATIONS: usize = 600;
 /// Perplexity, for samples that are large enough.
 const PERPLEXITY: usize = 30;
-/// Barnes-Hut parameter theta: 0 is exact; 0.5 is the usual choice.
+/// Barnes-Hut parameter theta: 0 is exact; 0.5 is the default in the literature.
 const THETA: f32 = 0.5;
 /// Standard deviation of the initial positions: small, so that the map can unfold.
 const INITIAL_SPREAD: f64 = 1e-2;
@@ -47,7 +47,7 @@ impl Neighbors {
         self.positions.get().map(Vec::as_slice)
     }
 
-    /// Starts to embed `rows` `[n, d]`, unless this was started before.
+    /// Starts to embed `rows` `[n, d]`, unless this has already been started.
     pub(crate) fn begin(&self, rows: impl FnOnce() -> Vec<f32> + Send + 'static, d: usize) {
         if self.began.swap(true, Ordering::Relaxed) {
             return;
@@ -56,11 +56,11 @@ impl Neighbors {
         let work = move || {
             let rows = rows();
             let found = std::panic::catch_unwind(|| compute(&rows, d, &progress));
-            // Better all points at the origin than a map that never appears.
+            // All points at the origin are better than a map that never appears.
             let found = found.unwrap_or_else(|_| vec![[0.0; 2]; rows.len() / d.max(1)]);
             let _ = positions.set(found);
         };
-        // Half of the processors, since this is not interactive.
+        // Half of the processors, because this is not interactive.
         let threads = std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -106,8 +106,8 @@ fn compute(rows: &[f32], d: usize, progress: &Arc<AtomicU32>) -> Vec<[f32; 2]> {
     all.par_iter().enumerate().map(position).collect()
 }
 
-/// Runs t-SNE, initialized with the principal components: deterministic, and large distances keep
-/// their meaning.
+/// Runs t-SNE, initialized with the principal components: deterministic, and large distances remain
+/// meaningful.
 fn embed(sample: &[&[f32]], d: usize, progress: &Arc<AtomicU32>) -> Vec<[f32; 2]> {
     let rows: Vec<f64> = sample.iter().flat_map(|row| row.iter().copied().map(f64::from)).collect();
     let plane = Projection2d::principal(&rows, d);

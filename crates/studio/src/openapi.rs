@@ -7,7 +7,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::Error;
 
-/// What all paths share.
+/// Information shared by all paths.
 #[derive(OpenApi)]
 #[openapi(
     info(

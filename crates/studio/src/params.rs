@@ -1,4 +1,4 @@
-//! Extractors for the parameters in the address of a request.
+//! Extractors for the parameters in the URL of a request.
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;

@@ -97,7 +97,8 @@ struct ConnectionList {
 
 #[derive(Debug)]
 struct Connection {
-    /// Since when it has been waiting for a request; `None` while a request is being answered.
+    /// Time since which it has been waiting for a request; `None` while a request is being
+    /// answered.
     idle_since: Option<Instant>,
     state: Arc<ConnectionState>,
 }

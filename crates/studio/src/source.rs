@@ -68,7 +68,7 @@ impl Source {
     /// in a folder written by `controlgen encode`, or encoded here.
     ///
     /// # Errors
-    /// If a table can't be read, or belongs to another kind or model.
+    /// Returns an error if a table can't be read, or belongs to another kind or model.
     pub fn from_corpus(
         model: &Model,
         corpus: &Path,

@@ -39,16 +39,16 @@ pub struct Studio(Arc<Inner>);
 pub struct StudioOptions {
     /// Display name of the model.
     pub name: String,
-    /// Where clients' pieces are kept, in a folder for each model; `None` to keep none.
+    /// Folder for clients' pieces, with a subfolder for each model; `None` to keep none.
     pub pieces: Option<PathBuf>,
-    /// Where the page saves MIDI files on request; `None` to write none.
+    /// Folder in which the page saves MIDI files on request; `None` to write none.
     pub save_folder: Option<PathBuf>,
     /// Serve the page from this folder, read again for each request, instead of from the program;
     /// for development of the page.
     pub page: Option<PathBuf>,
 }
 
-/// Why a studio can't be created or run.
+/// Reason why a studio can't be created or run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StudioError {
@@ -81,7 +81,7 @@ pub struct Inner {
     pub(crate) source: Source,
     pub(crate) copy_index: Option<CopyIndex>,
     pub(crate) attributes: Option<AttributeVectors>,
-    /// What was learned about whole pieces, if anything was.
+    /// The model of whole pieces; `None` if the model folder has none.
     pub(crate) pieces: Option<PieceModel>,
     pub(crate) shelf: Option<Shelf>,
     pub(crate) save_folder: Option<PathBuf>,
@@ -117,7 +117,8 @@ impl Studio {
     /// windows of the model folder.
     ///
     /// # Errors
-    /// [`StudioError`] if a file of the model can't be read, or there is nothing to show.
+    /// Returns a [`StudioError`] if a file of the model can't be read, or if there is nothing to
+    /// show.
     pub fn new(
         session: Session,
         source: Option<Source>,
@@ -158,7 +159,7 @@ impl Studio {
         self.source.n_windows()
     }
 
-    /// Where the page is read from.
+    /// The source of the page's files.
     pub(crate) fn assets(&self) -> &Assets {
         &self.assets
     }
@@ -173,7 +174,8 @@ impl Studio {
     /// were redefined.
     ///
     /// # Errors
-    /// Those of `change`, in which case nothing is changed, and those of [`WorkerPool::run`].
+    /// Returns the errors of `change`, in which case nothing is changed, and those of
+    /// [`WorkerPool::run`].
     pub(crate) async fn change_styles<T: Send + 'static>(
         &self,
         change: impl FnOnce(&Self, &mut Styles, &CancelToken) -> Result<(T, Vec<String>), ApiError>
@@ -193,7 +195,7 @@ impl Studio {
         changed.await
     }
 
-    /// Computes what the first map needs ahead of time.
+    /// Precomputes the data for the first map.
     pub(crate) fn warm_up(&self) {
         let studio = self.clone();
         self.heavy.begin(move || {
@@ -232,7 +234,7 @@ impl Studio {
     /// Decodes latents `[n, Z]` with controls, until canceled.
     ///
     /// # Errors
-    /// If canceled.
+    /// Returns an error if canceled.
     pub(crate) fn decode(
         &self,
         decoding: Decoding,
@@ -433,7 +435,7 @@ impl SamplingOptions {
     /// Converts to the options of the library.
     ///
     /// # Errors
-    /// If the temperature or the seed is out of range.
+    /// Returns an error if the temperature or the seed is out of range.
     pub(crate) fn decoding(self) -> Result<Decoding, ApiError> {
         let Self { temperature, seed } = self;
         if seed > limits::MAX_SEED {

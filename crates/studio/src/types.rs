@@ -40,7 +40,7 @@ pub(crate) struct Window {
     /// Its notes, as they sound; the first step is 0.
     pub(crate) notes: Vec<Note>,
     /// The probability that the tokens, encoded again, belong to each style, by the `id` of the
-    /// style. The sum is at most 1; styles below 0.0001 are left out.
+    /// style. The sum is at most 1; probabilities below 0.0001 are omitted.
     pub(crate) memberships: Memberships,
 }
 
@@ -111,10 +111,10 @@ pub(crate) enum Anchor {
     Tokens(Vec<Vec<u16>>),
 }
 
-/// How notes are sampled from latents.
+/// Options for sampling notes from latents.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 pub(crate) struct SamplingOptions {
-    /// From above 0 to 10: lower is more conservative, 1 follows the model; `null` for the most
+    /// Above 0 and at most 10: lower is more conservative, 1 follows the model; `null` for the most
     /// likely notes.
     #[serde(default)]
     pub(crate) temperature: Option<f32>,
@@ -124,7 +124,7 @@ pub(crate) struct SamplingOptions {
 }
 
 impl Piece {
-    /// With its membership in the styles of some identities.
+    /// Sets its membership in the styles with the given identities.
     pub(crate) fn measured_in(mut self, ids: &[String]) -> Self {
         let of = |window: &Window| -> f64 {
             ids.iter().filter_map(|id| window.memberships.get(id)).sum()

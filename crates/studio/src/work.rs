@@ -1,9 +1,9 @@
 //! Two worker pools, for interactive and for long jobs. Neither waits for the other.
 //!
-//! Each pool has separate threads, so that parts of a long job never delay a short one; the system
-//! shares the processors between them. A thread that waits for its part of a job may run another
-//! job of its pool meanwhile, so jobs must not wait for each other: nothing is computed in parallel
-//! while a lock is held.
+//! Each pool has separate threads, so parts of a long job never delay a short one; the operating
+//! system shares the processors between them. A thread that waits for its part of a job may run
+//! another job of its pool meanwhile, so jobs must not wait for each other: nothing is computed in
+//! parallel while a lock is held.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{ApiError, Code};
 
-/// Signals that nobody waits for a job any more. Loops check it between batches.
+/// Signals that nobody is waiting for a job anymore. Loops check it between batches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CancelToken(Arc<AtomicBool>);
 
@@ -31,7 +31,7 @@ impl CancelToken {
     /// Aborts a job that nobody waits for.
     ///
     /// # Errors
-    /// If canceled; nobody reads the error.
+    /// Returns an error if canceled; nobody reads the error.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
         if self.is_canceled() {
             return Err(ApiError::new(Code::Timeout, "the request was canceled"));
@@ -79,7 +79,7 @@ impl WorkerPool {
         })
     }
 
-    /// Starts a job that nobody waits for.
+    /// Starts a job without waiting for it.
     pub(crate) fn begin(&self, work: impl FnOnce() + Send + 'static) {
         self.threads.spawn(work);
     }

@@ -1,4 +1,4 @@
-//! What to download, and how patiently.
+//! Files to download, timeouts and retries.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The time that a musician waits, measured directly.
+//! The time that a musician waits, measured with the complete program.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,12 @@ use crate::process;
 const TURNS: usize = 9;
 /// Number of files that a style is added from.
 const STYLE_FILES: usize = 5;
+
+/// Bars of whole pieces, and how many more are made than one.
+const BARS: &str = "32";
+const MORE: u32 = 4;
+const ONE_PIECE: &str = "`generate -n 1 --bars 32`, start to end";
+const MORE_PIECES: &str = "`generate -n 5 --bars 32`, start to end";
 
 /// Measures the program with its embedded model from start to end.
 pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
@@ -34,6 +40,9 @@ pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
         let words = ["generate", "--style", "0", "-n", n, "-o"].map(OsString::from);
         words.into_iter().chain([folder.join("out").into()]).collect()
     };
+    let of_bars = |words: Vec<OsString>| -> Vec<OsString> {
+        words.into_iter().chain(["--bars", BARS].map(OsString::from)).collect()
+    };
     let mut add: Vec<OsString> = vec!["style".into(), "add".into(), "timed".into()];
     add.extend(files);
     add.extend(own_styles.clone());
@@ -43,6 +52,8 @@ pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
         ("start of the program, `--version`", vec!["--version".into()], None),
         ("`generate -n 1`, start to end", generate("1"), None),
         ("`generate -n 16`, start to end", generate("16"), None),
+        (ONE_PIECE, of_bars(generate("1")), None),
+        (MORE_PIECES, of_bars(generate(&(1 + MORE).to_string())), None),
         ("`style add`, five files, start to end", add, Some(remove)),
     ];
     let row = |(work, words, undo): (&str, Vec<OsString>, Option<Vec<OsString>>)| -> Result<Row> {
@@ -58,6 +69,12 @@ pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
         Ok(Row::alone(Area::Styles, work.to_owned(), "ms", millis[TURNS / 2]))
     };
     let mut rows: Vec<Row> = works.into_iter().map(row).collect::<Result<_>>()?;
+    let time = |work: &str| rows.iter().find(|row| row.work == work).map(|row| row.ours);
+    if let (Some(one), Some(more)) = (time(ONE_PIECE), time(MORE_PIECES)) {
+        let work = format!("a piece of {BARS} bars, without loading the model");
+        let each = (more - one) / f64::from(MORE);
+        rows.push(Row::alone(Area::Styles, work, "ms", each));
+    }
     let _ = std::fs::remove_dir_all(folder.join("out"));
     let generated = process::json(program, generate("1"))?;
     if let Some(bytes) = generated["run"]["peak_memory_bytes"].as_f64() {

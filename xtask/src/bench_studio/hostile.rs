@@ -1,4 +1,4 @@
-//! Hostile requests, and the response to each.
+//! Hostile requests, with the response to each.
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! The music of places on the map: whether it is of the style that is there, how it compares with
+//! The music of places on the map: whether it has the style at that place, how it compares with
 //! real music, and how it changes as the place moves.
 
 use std::collections::BTreeSet;
@@ -10,27 +10,27 @@ use super::client::Client;
 use super::server::Server;
 use crate::process::answer;
 
-/// The page's seed at first, and its temperature.
+/// The page's initial seed, and its temperature.
 const SEED: u64 = 1;
 const TEMPERATURE: f64 = 0.5;
-/// The projections whose places have music.
+/// The projections with music at each place.
 const PROJECTIONS: [&str; 2] = ["lda", "pca"];
-/// Real windows of each style.
+/// Number of real windows of each style.
 const N_REAL: usize = 16;
-/// Radius, in standard deviations, and number of places around the middle of each ellipse.
+/// Radius, in standard deviations, and number of places around the center of each ellipse.
 const RADIUS: f64 = 0.5;
 const N_AROUND: usize = 3;
-/// Distances from the middle of an ellipse, in standard deviations, and directions.
+/// Distances from the center of an ellipse, in standard deviations, and number of directions.
 const STEPS: [f64; 11] = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0];
 const N_DIRECTIONS: usize = 2;
-/// Goals: the fraction of ellipses whose style is heard (22 of 24), the relative difference of
+/// Goals: the fraction of ellipses whose style is recognized (22 of 24), the relative difference of
 /// distinct pitches from real windows, and the rank correlation of distances.
 const GOAL_RIGHT: f64 = 22.0 / 24.0;
 const GOAL_PITCHES: f64 = 0.2;
 const GOAL_CORRELATION: f64 = 0.8;
 
-/// Bodies of requests for single places, for their time: around the ellipses, whose windows have
-/// been chosen by an earlier request.
+/// Bodies of requests for single places, for measuring their time: around the ellipses, whose
+/// windows have been selected by an earlier request.
 pub(super) fn bodies(server: &Server) -> Result<Vec<String>> {
     let mut maps = Maps { client: Client::connect(server.socket())? };
     let map = maps.get("/map?projection=lda")?;
@@ -63,7 +63,7 @@ struct Maps {
     client: Client,
 }
 
-/// An ellipse of one standard deviation.
+/// An ellipse with a radius of one standard deviation.
 struct Ellipse {
     style: usize,
     middle: [f64; 2],
@@ -86,7 +86,7 @@ impl Ellipse {
         ellipses.iter().map(ellipse).collect()
     }
 
-    /// The place `radius` standard deviations from the middle in a direction, in radians.
+    /// The place `radius` standard deviations from the center in a direction, in radians.
     fn at(&self, radius: f64, direction: f64) -> [f64; 2] {
         let (long, short) =
             (radius * self.axes[0] * direction.cos(), radius * self.axes[1] * direction.sin());
@@ -195,7 +195,7 @@ impl Maps {
         }))
     }
 
-    /// The mean number of distinct pitches of real windows, each style counted equally.
+    /// The mean number of distinct pitches of real windows, with equal weight for each style.
     fn real_pitches(&mut self, projection: &str, ellipses: &[Ellipse]) -> Result<f64> {
         let bytes =
             self.client.get_bytes(&format!("/api/v1/map/points?projection={projection}"))?;
@@ -217,7 +217,7 @@ impl Maps {
         Ok(mean(means.into_iter()))
     }
 
-    /// Distances of the music from that in the middle of ellipses, for [`STEPS`] in some directions
+    /// Distances of the music from that at the center of ellipses, at [`STEPS`] in some directions
     /// from each.
     fn rays(&mut self, projection: &str, ellipses: &[Ellipse]) -> Result<Vec<Vec<f64>>> {
         let mut rays = Vec::new();

@@ -1,9 +1,9 @@
 //! `cargo xtask bench gmm`: seconds per EM iteration of the mixture crate compared with
 //! scikit-learn, from the same start, and with linfa.
 //!
-//! They run alternately, so that other work on the machine affects all alike; medians over all
-//! iterations. Our iterations skip components that hold nothing of a row, so that later iterations
-//! are quicker: [`ITERATIONS`] are a common fit.
+//! They run alternately, so that other work on the machine affects all equally; medians over all
+//! iterations. Our iterations skip components without any part of a row, so later iterations are
+//! faster: [`ITERATIONS`] is a typical number for a fit.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
 use super::{Peer, answer, build_example, default_fit, growth, median};
@@ -18,7 +18,7 @@ struct Problem {
     name: &'static str,
     n_components: usize,
     covariance: &'static str,
-    /// Wanted: times scikit-learn's best in `f64`.
+    /// Goal: time relative to scikit-learn's best in `f64`.
     goal: f64,
 }
 
@@ -29,28 +29,29 @@ const PROBLEMS: [Problem; 4] = [
     Problem { name: "D", n_components: 8, covariance: "full", goal: 8.0 },
 ];
 const THREADS: [&str; 2] = ["1", "2"];
-/// Turns of each program.
+/// Number of alternations of the programs.
 const TURNS: usize = 3;
-/// Our iterations in a turn.
+/// Number of our iterations per run.
 const ITERATIONS: &str = "20";
-/// Iterations of scikit-learn in a turn, of which the first warms up: all take the same time.
+/// Number of iterations of scikit-learn per run, the first of which is a warm-up: all take the same
+/// time.
 const PEER_ITERATIONS: &str = "5";
 
-/// Results of the turns of one problem, type and number of threads.
+/// Results of all runs for one problem, type and number of threads.
 struct Measured {
     ours: f64,
-    /// Mean over all iterations, the dense first ones included.
+    /// Mean over all iterations, including the first ones, which are dense.
     mean: f64,
     peer: f64,
-    /// Operations a second of a large matrix product.
+    /// Operations per second of a large matrix product.
     product_rate: f64,
     peak_mib: f64,
     peer_peak_mib: f64,
-    /// Operations of an iteration that skips nothing.
+    /// Number of operations of an iteration that skips nothing.
     n_operations: f64,
 }
 
-/// Prints a table and, if asked, writes its rows as JSON.
+/// Prints a table and, if requested, writes its rows as JSON.
 pub(crate) fn run(peer: &Peer, with_growth: bool) -> Result<()> {
     let mut rows = iterations(peer)?;
     rows.extend(default_fit::run(peer)?);
@@ -60,7 +61,7 @@ pub(crate) fn run(peer: &Peer, with_growth: bool) -> Result<()> {
     peer.write(&rows)
 }
 
-/// Seconds of an iteration of all wanted problems.
+/// Seconds per iteration for all requested problems.
 fn iterations(peer: &Peer) -> Result<Vec<Value>> {
     let mut rows = Vec::new();
     if !PROBLEMS.iter().any(|problem| peer.wants(problem.name)) {
@@ -111,7 +112,7 @@ fn iterations(peer: &Peer) -> Result<Vec<Value>> {
                 ("float64", "full") => {
                     match beside_linfa(peer, &linfa, problem, measured[0].ours) {
                         Ok(row) => rows.push(row),
-                        // The others' figures stand without it.
+                        // The other figures are valid without it.
                         Err(error) => println!("{:7}  linfa skipped: {error:#}", problem.name),
                     }
                 }
@@ -125,7 +126,7 @@ fn iterations(peer: &Peer) -> Result<Vec<Value>> {
     Ok(rows)
 }
 
-/// Our program and scikit-learn, alternately.
+/// Runs our program and scikit-learn alternately.
 fn by_turns(
     peer: &Peer,
     fit: &Path,
@@ -153,8 +154,8 @@ fn by_turns(
         peer_peak = peer_peak.max(other["peak_kib"].as_f64().unwrap_or(f64::NAN) / 1024.0);
         let (n, d) = (other["n"].as_f64(), other["d"].as_f64());
         let (n, d) = (n.context("there is no n")?, d.context("there is no d")?);
-        // A triangular product and half an outer product each, or four operations forth and four
-        // back.
+        // A triangular product and half an outer product each, or four operations forward and four
+        // backward.
         let each = if problem.covariance == "full" { 2.0 * d * d } else { 8.0 * d };
         size = n * problem.n_components as f64 * each;
     }
@@ -170,7 +171,7 @@ fn by_turns(
     })
 }
 
-/// linfa's seconds of an iteration, which it makes on one thread.
+/// linfa's seconds per iteration, on one thread.
 fn beside_linfa(peer: &Peer, linfa: &Path, problem: &Problem, ours: f64) -> Result<Value> {
     let k = problem.n_components.to_string();
     let theirs = answer(Command::new(linfa).arg(peer.data(problem.name)).arg(k))?;
@@ -186,7 +187,7 @@ fn beside_linfa(peer: &Peer, linfa: &Path, problem: &Problem, ours: f64) -> Resu
     }))
 }
 
-/// Builds the program around linfa, which is a separate workspace.
+/// Builds the program for linfa, which is a separate workspace.
 fn build_linfa() -> Result<PathBuf> {
     let root = process::root();
     let target = root.join("target/peers");

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// File of the problem, components and shape. `overlapping` has 200,000 rows of 32 columns, in
-/// which nothing can be skipped; `latents` are 20,300 rows of 96 columns.
+/// Name of the problem's file, number of components, and covariance type. `overlapping` has 200,000
+/// rows of 32 columns, in which nothing can be skipped; `latents` are 20,300 rows of 96 columns.
 const PROBLEMS: [(&str, usize, &str); 4] = [
     ("latents", 32, "diag"),
     ("latents", 16, "full"),
@@ -23,11 +23,11 @@ const THREADS: [&str; 2] = ["1", "2"];
 /// Medians over the fits of one program with one number of threads.
 struct Measured {
     wall: f64,
-    /// Processor time, which other programs on the machine hardly change.
+    /// Processor time, which other programs on the machine hardly affect.
     cpu: f64,
-    /// The part of the wall time that the start takes; NaN if unknown.
+    /// The part of the wall time used by the start; NaN if unknown.
     start: f64,
-    /// Mean log likelihood of a row.
+    /// Mean log likelihood per row.
     score: f64,
 }
 
@@ -99,7 +99,7 @@ impl Measured {
     }
 }
 
-/// `NAME_X.npy` of the problems' folder, or the given latents; generated if there are none.
+/// The problem's `NAME_X.npy`, or the given latents; generated if there are none.
 fn data(peer: &Peer, name: &str, scratch: &Path, script: &Path) -> Result<PathBuf> {
     let made = scratch.join(format!("{name}_X.npy"));
     let mut python = Command::new(&peer.python);

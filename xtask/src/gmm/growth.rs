@@ -1,5 +1,5 @@
-//! How an iteration grows with rows (to four millions, from a file that is read block by block) and
-//! with components.
+//! Scaling of an iteration with rows (up to four million, from a file read block by block) and with
+//! components.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
 use super::{Peer, answer, build_example, median, numbers};
@@ -10,15 +10,15 @@ use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::Command;
 
-/// Rows and columns of problem D.
+/// Number of rows and columns of problem D.
 const N_ROWS: usize = 1_000_000;
 const N_COLUMNS: usize = 16;
-/// Quarter millions of rows.
+/// Numbers of rows, in quarter millions.
 const QUARTERS: [usize; 5] = [1, 2, 4, 8, 16];
 const COMPONENTS: [usize; 4] = [4, 8, 16, 32];
 
-/// Prints seconds a pass and bytes held for problem D's rows, cut or repeated, and seconds an
-/// iteration by components.
+/// Prints seconds per pass and peak memory for problem D's rows, truncated or repeated, and seconds
+/// per iteration by components.
 pub(super) fn run(peer: &Peer, fit: &Path) -> Result<Vec<Value>> {
     let mut rows = by_rows(peer)?;
     rows.extend(by_components(peer, fit)?);
@@ -55,7 +55,7 @@ fn by_rows(peer: &Peer) -> Result<Vec<Value>> {
     Ok(rows)
 }
 
-/// The bytes of the values of problem D, which NumPy stores row by row after a header.
+/// The bytes of the values of problem D, which NumPy stores row-major after a header.
 fn rows_of_d(path: &Path) -> Result<Vec<u8>> {
     let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let n_bytes = N_ROWS * N_COLUMNS * 8;

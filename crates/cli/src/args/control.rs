@@ -9,7 +9,7 @@ use controlgen::tune::TuneOptions;
 
 use super::{DecodingArgs, FormatArgs, PlaybackArgs, RedecodingArgs, StylesArgs};
 
-/// A tune, the model that reads it, and where the results go: what all commands on a tune share.
+/// A tune, the model, and the output folder: the arguments shared by all commands on a tune.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TuneFileArgs {
     /// A MIDI file, or `-` for standard input
@@ -23,28 +23,28 @@ pub(crate) struct TuneFileArgs {
     pub(crate) formats: FormatArgs,
 }
 
-/// Which track of a file is the tune.
+/// Selection of the track of a file that is the tune.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "The tune")]
 pub(crate) struct TrackArgs {
-    /// Take this instrument, as `controlgen inspect` numbers them [default: the most melodic one,
-    /// or all of them for a model of many voices]
+    /// Take this instrument, as numbered by `controlgen inspect` [default: the most melodic one, or
+    /// all of them for a model of many voices]
     #[arg(long, value_name = "INSTRUMENT")]
     track: Option<u32>,
 }
 
-/// How a tune is taken from a file.
+/// Options for reading a tune from a file.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "The tune")]
 pub(crate) struct TuneArgs {
     #[command(flatten)]
     track: TrackArgs,
-    /// If the tune had to be moved by octaves, move the new music back to where the tune was
+    /// If the tune was shifted by octaves, shift the new music back
     #[arg(long)]
     pub(crate) transpose_back: bool,
 }
 
-/// New music for a tune: what `accompany`, `continue` and `fill` share.
+/// New music for a tune: the arguments shared by `accompany`, `continue` and `fill`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ForTuneArgs {
     #[command(flatten)]
@@ -80,7 +80,7 @@ pub(crate) struct MixArgs {
     /// Strength of the style: 0 is the tune, 1 the style
     #[arg(long, default_value_t = 0.5, value_name = "S")]
     pub(crate) strength: f64,
-    /// How latents move toward the style
+    /// Method of moving latents toward the style
     #[arg(long, value_enum, default_value_t = MixMethodArg::Transport)]
     pub(crate) method: MixMethodArg,
     /// General MIDI program of the second voice, 0 to 127
@@ -101,17 +101,17 @@ pub(crate) struct AccompanyArgs {
     /// The style of the accompaniment, by name or number
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: String,
-    /// Write the new voices alone, without the melody
+    /// Write only the new voices, without the melody
     #[arg(long)]
     pub(crate) alone: bool,
-    /// Paths through the style that are tried for each version; more take longer and fit better
+    /// Number of paths through the style to try for each version; more take longer and fit better
     #[arg(long, default_value_t = 24, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) tries: u32,
     #[command(flatten)]
     pub(crate) playback: PlaybackArgs,
 }
 
-/// How a tune moves toward a style.
+/// Method of moving a tune toward a style.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum MixMethodArg {
     /// Optimal transport from the tune's nearest style
@@ -149,7 +149,7 @@ pub(crate) struct SimilarArgs {
     pub(crate) playback: PlaybackArgs,
 }
 
-/// How the directions of attributes are found.
+/// Method of finding the directions of attributes.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum AttributeMethodArg {
     /// From windows with low values to windows with high ones; correlated attributes change, too
@@ -178,7 +178,7 @@ pub(crate) enum AttributeCommand {
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
-    /// Learn the attributes again from the model's reference windows
+    /// Learn the attributes from the model's reference windows again
     Learn {
         /// The model folder
         #[arg(long, value_name = "FOLDER")]
@@ -196,7 +196,7 @@ pub(crate) struct AttributeApplyArgs {
     /// density:+1.5; may be given several times
     #[arg(long, required = true, value_name = "NAME:BY", value_parser = crate::args::values::dial, allow_hyphen_values = true)]
     pub(crate) attribute: Vec<Dial>,
-    /// How the directions of attributes are found
+    /// Method of finding the directions of attributes
     #[arg(long, value_enum, default_value_t = AttributeMethodArg::Regression)]
     pub(crate) attribute_method: AttributeMethodArg,
     #[command(flatten)]

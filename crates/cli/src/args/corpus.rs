@@ -13,22 +13,21 @@ const LIMITS: &str = "Limits for one file; larger files are left out and counted
 pub(crate) enum CorpusCommand {
     /// Build a corpus folder from MIDI files
     ///
-    /// A build that was interrupted continues when it is started again with the same
-    /// options.
+    /// An interrupted build continues when it is started again with the same options.
     Build(Box<CorpusBuildArgs>),
     /// Report what a corpus contains and what was left out
     Report {
         /// The corpus folder
         corpus: PathBuf,
     },
-    /// Write a small corpus of made-up music in known styles, as MIDI files
+    /// Write a small corpus of synthetic music in known styles, as MIDI files
     Synthesize(SynthesizeArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CorpusBuildArgs {
-    /// Folders to search for .mid, .midi, .kar and .rmi files, these with .gz too, and for .zip,
-    /// .tar, .tar.gz and .tgz archives of them, or such files; archives are read in place
+    /// Folders to search for .mid, .midi, .kar and .rmi files (also with .gz) and for .zip, .tar,
+    /// .tar.gz and .tgz archives of them, or single such files; archives are read in place
     #[arg(required = true, value_name = "PATH")]
     pub(crate) roots: Vec<PathBuf>,
     /// The corpus folder to write; must not exist
@@ -37,22 +36,23 @@ pub(crate) struct CorpusBuildArgs {
     /// Fraction of the pieces to hold out for scoring
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     pub(crate) heldout: f64,
-    /// Which files belong to one piece, which is never split between training and scoring
+    /// Rule for which files belong to the same piece, which is never split between training and
+    /// evaluation
     #[arg(long, value_enum, default_value_t = GroupArg::Stem)]
     pub(crate) group: GroupArg,
     /// Don't treat files with nearly the same music as one piece
     #[arg(long)]
     pub(crate) ignore_near_duplicates: bool,
-    /// The kind of window to cut
+    /// The kind of windows to cut
     #[arg(long, default_value = Kind::NAMES[0], value_name = "KIND", value_parser = Kind::NAMES)]
     pub(crate) kind: String,
-    /// Which windows count as the same, of which one is kept
+    /// Rule for which windows are duplicates, of which one is kept
     #[arg(long, value_enum, default_value_t = SameWindowArg::Exact)]
     pub(crate) same_window: SameWindowArg,
     /// Maximum number of windows drawn per file [default: take all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_windows_per_file: Option<u32>,
-    /// The seed of that draw
+    /// The seed for drawing them
     #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
     #[command(flatten)]
@@ -68,36 +68,37 @@ pub(crate) struct CorpusBuildArgs {
     pub(crate) max_notes: u64,
 }
 
-/// Where labels come from; at most one source.
+/// Source of labels; at most one.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = LABELS)]
 pub(crate) struct LabelArgs {
     /// The first folder below PATH is the label
     #[arg(long, group = "label_source")]
     pub(crate) label_folders: bool,
-    /// A regular expression on the path below PATH; what its first group, or the one named `label`,
-    /// matches is the label
+    /// A regular expression on the path below PATH; the match of its first group, or of the one
+    /// named `label`, is the label
     #[arg(long, value_name = "REGEX", group = "label_source")]
     pub(crate) label_pattern: Option<String>,
-    /// A table with a head, comma-separated if its name ends in .csv, otherwise tab-separated
+    /// A table with a header, comma-separated if its name ends in .csv, otherwise tab-separated
     #[arg(long, value_name = "TABLE", group = "label_source")]
     pub(crate) labels: Option<PathBuf>,
     /// The table's column of labels
     #[arg(long, value_name = "COLUMN", default_value = "label", requires = "labels")]
     pub(crate) label_column: String,
-    /// The table's column of file names: paths or ends of paths, with or without ending [default:
-    /// the first that exists of file, `midi_filename`, filename, path, name]
+    /// The table's column of file names: paths or last parts of paths, with or without extension
+    /// [default: the first that exists of file, `midi_filename`, filename, path, name]
     #[arg(long, value_name = "COLUMN", requires = "labels")]
     pub(crate) file_column: Option<String>,
-    /// A column of the table that says which files belong to one piece, instead of --group
+    /// A column of the table that determines which files belong to the same piece, instead of
+    /// --group
     #[arg(long, value_name = "COLUMN", requires = "labels")]
     pub(crate) group_column: Option<String>,
 }
 
-/// How files are grouped into pieces.
+/// Rule for grouping files into pieces.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum GroupArg {
-    /// Files whose names differ in a number at most, if their music or folders confirm it
+    /// Files whose names differ at most in a number, if their music or folders confirm it
     Stem,
     /// Each file separately
     File,
@@ -105,7 +106,7 @@ pub(crate) enum GroupArg {
     Folder,
 }
 
-/// Which windows count as the same.
+/// Rule for which windows are duplicates.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum SameWindowArg {
     /// Windows with the same notes
@@ -122,10 +123,14 @@ pub(crate) struct SynthesizeArgs {
     /// Styles to write [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = corpus::synthetic::style_names())]
     pub(crate) styles: Vec<String>,
-    /// Pieces of each style
+    /// Number of pieces per style
     #[arg(long, default_value_t = 60, value_name = "N")]
     pub(crate) pieces: u64,
-    /// The seed of every choice
+    /// Write N melodies of the nine factors of dMelodies instead, drawn at random from 1,354,752;
+    /// the names of the files tell the factors
+    #[arg(long, value_name = "N", conflicts_with_all = ["styles", "pieces"])]
+    pub(crate) dmelodies: Option<u32>,
+    /// The seed of all random draws
     #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }

@@ -18,12 +18,19 @@ pub(crate) struct EvalArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvalCommand {
-    /// Only figures about styles: re-encoding, an independent judge, distributions, few files,
-    /// labels
+    /// Measure only what concerns styles: re-encoding, an independent judge, distributions, few
+    /// files, labels
     Control(MeasureArgs),
-    /// Whole pieces compared with real ones: key, repetition, joins, endings, succession
+    /// Only what a corpus's labels say of a model's styles: eight windows judged together, styles
+    /// of few files next to other music of the label, styles and labels of pieces
+    Labels(LabelMeasureArgs),
+    /// A model of melodies next to the nine factors of melodies that `corpus synthesize
+    /// --dmelodies` wrote: MIG, SAP, modularity, styles and factors
+    Dmelodies(DMelodiesArgs),
+    /// Compare whole pieces with real ones: key, repetition, joins, endings, succession
     Pieces(PieceMeasureArgs),
-    /// Judge melodies by the rules of the made-up styles of `corpus synthesize`; nothing is learned
+    /// Judge melodies by the rules of the synthetic styles of `corpus synthesize`; nothing is
+    /// learned
     Rules {
         /// MIDI files, or folders of them
         #[arg(required = true, value_name = "PATH")]
@@ -31,43 +38,30 @@ pub(crate) enum EvalCommand {
     },
     /// Compare two reports figure by figure
     Diff {
-        /// The first report: a folder that `eval` wrote, or its `eval.json`
+        /// The first report: a folder written by `eval`, or its `eval.json`
         before: PathBuf,
         /// The second report
         after: PathBuf,
-        /// Exit with 1 if a figure became worse beyond both intervals
+        /// Exit with 1 if a figure became worse by more than both intervals
         #[arg(long)]
         check: bool,
     },
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct PieceMeasureArgs {
-    /// The model folder [default: the model in the program]
-    #[arg(long, value_name = "FOLDER")]
+pub(crate) struct LabelMeasureArgs {
+    /// A model folder, or a model in the program: poly, drums, melody [default: poly]
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
-    /// The corpus folder; its held-out pieces are compared with. The files that it was built from
-    /// must be where they were
+    /// A corpus folder with labels, best built with `--heldout 0.5 --max-windows-per-file 12`
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: PathBuf,
-    /// The corpus's latents by this model [default: encode what is needed]
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) latents: Option<PathBuf>,
     /// The folder to write: eval.json, eval.md and eval.html
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
-    /// Pieces of each length
-    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) pieces: u32,
-    /// Lengths in bars, whole windows of the model
-    #[arg(long, default_value = "16,32", value_name = "BARS,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub(crate) bars: Vec<u32>,
-    /// Number of styles to make pieces of, the largest ones
-    #[arg(long = "of-styles", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) n_styles: u16,
-    /// Number of draws of each window, of which one is chosen
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) candidates: u16,
+    /// Number of draws of files at each point of the few-files curve
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) resamples: u16,
     /// Temperature of new music
     #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
     pub(crate) temperature: f32,
@@ -77,15 +71,72 @@ pub(crate) struct PieceMeasureArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(crate) struct DMelodiesArgs {
+    /// A model folder of kind `mel-2bar`
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// The corpus folder, built from the files of `corpus synthesize --dmelodies`
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The folder to write: eval.json, eval.md and eval.html
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Maximum number of held-out melodies to measure
+    #[arg(long, default_value_t = 5000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) windows: u32,
+    /// Maximum number of training melodies that classifiers learn from
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) train_windows: u32,
+    /// The seed of every draw
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PieceMeasureArgs {
+    /// The model folder [default: the model in the program]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: Option<PathBuf>,
+    /// The corpus folder, whose held-out pieces are used for comparison. The files that it was
+    /// built from must still exist
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) corpus: PathBuf,
+    /// The corpus's latents by this model [default: encode the windows needed]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) latents: Option<PathBuf>,
+    /// The folder to write: eval.json, eval.md and eval.html
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Number of pieces of each length
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) pieces: u32,
+    /// Lengths in bars, as whole windows of the model
+    #[arg(long, default_value = "16,32", value_name = "BARS,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) bars: Vec<u32>,
+    /// Number of styles to make pieces in, the largest ones
+    #[arg(long = "of-styles", default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) n_styles: u16,
+    /// Number of candidates for each window
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) candidates: u16,
+    /// Temperature of new music
+    #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
+    pub(crate) temperature: f32,
+    /// The seed of all random draws
+    #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct MeasureArgs {
     /// A model folder, or a model in the program: poly, drums, melody [default: poly]
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
-    /// The corpus folder; its held-out windows are scored. Labels (`corpus build --label-folders`)
-    /// give more figures
+    /// The corpus folder, whose held-out windows are scored. Labels
+    /// (`corpus build --label-folders`) allow more figures
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: PathBuf,
-    /// The corpus's latents by this model [default: encode what is needed]
+    /// The corpus's latents by this model [default: encode the windows needed]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) latents: Option<PathBuf>,
     /// The folder to write: eval.json, eval.md and eval.html
@@ -97,17 +148,17 @@ pub(crate) struct MeasureArgs {
     /// Maximum number of training windows for baselines and judges
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) train_windows: u32,
-    /// Draw from the components of a mixture of K, fitted for this, and encode again; the model's
-    /// own if it has K styles [default: the styles that are shown]
+    /// Sample from the components of a mixture of K, fitted for this purpose, and encode again;
+    /// uses the model's own if it has K styles [default: the visible styles]
     #[arg(short, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) k: Option<u16>,
-    /// Number of draws of files at each point of the few-files curve
+    /// Number of draws of files for each point of the few-files curve
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) resamples: u16,
     /// Temperature of new music
     #[arg(long, default_value_t = DEFAULT_TEMPERATURE, value_name = "T")]
     pub(crate) temperature: f32,
-    /// The seed of every draw
+    /// The seed of all random draws
     #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }

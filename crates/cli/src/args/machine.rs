@@ -21,7 +21,7 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// The folder to write to, such as `~/.local/share/man/man1`
+    /// The folder to write to, for example `~/.local/share/man/man1`
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
 }
@@ -34,7 +34,7 @@ pub(crate) struct DemoArgs {
     /// The folder to write to [default: a new one, `controlgen-demo`]
     #[arg(short, long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// The seed of every draw
+    /// The seed of all random draws
     #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }

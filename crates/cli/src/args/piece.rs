@@ -1,4 +1,4 @@
-//! Arguments for whole pieces, of `generate`, `watch`, `continue` and `fill`.
+//! Arguments for whole pieces, shared by `generate`, `watch`, `continue` and `fill`.
 
 use std::path::PathBuf;
 
@@ -8,24 +8,23 @@ use controlgen::piece::FormRequest;
 
 use super::{ForTuneArgs, InstrumentArgs, LatentArgs};
 
-/// How whole pieces are made.
+/// Options for composing whole pieces.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Whole pieces")]
 pub(crate) struct ComposeArgs {
-    /// The form: a letter for each section, with ' for a varied return, for example AABA or ABA'C;
-    /// or verse-chorus, rondo, binary or ternary; or auto for the form of a real piece, through for
-    /// no repetition [default: auto]
+    /// The form: one letter per section, with ' for a varied return, for example AABA or ABA'C; or
+    /// verse-chorus, rondo, binary or ternary; or auto for the form of a real piece, through for no
+    /// repetition [default: auto]
     #[arg(long, value_name = "FORM", value_parser = crate::args::values::form)]
     pub(crate) form: Option<FormRequest>,
     /// Number of draws of each window, of which one is chosen by key, join, consonance, style,
-    /// ending and the attributes asked for: more take longer and fit better, 1 to 256 [default: 8
-    /// for pieces of several windows and with --attribute, otherwise 1]
+    /// ending and the attributes asked for: more take longer and fit better, 1 to 256 [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) candidates: Option<u16>,
 }
 
 impl ComposeArgs {
-    /// How music is composed whose latents are sampled in a given way.
+    /// The request for composing with latents sampled in a given way.
     pub(crate) fn request(&self, latent: &LatentArgs, has_attributes: bool) -> CompositionRequest {
         CompositionRequest {
             form: self.form.clone(),
@@ -36,36 +35,36 @@ impl ComposeArgs {
     }
 }
 
-/// Drums under new pieces.
+/// Drums for new pieces.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Whole pieces")]
 pub(crate) struct DrumsArgs {
-    /// A model of drums, a folder or `drums` for the one in the program: each piece gets drums of
+    /// A drum model, as a folder or `drums` for the one in the program: each piece gets drums of
     /// the same length, meter and form, on a separate track
     #[arg(long, value_name = "MODEL")]
     pub(crate) drums: Option<PathBuf>,
 }
 
-/// How new pieces are arranged.
+/// Arrangement of new pieces.
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Whole pieces")]
 pub(crate) struct ArrangementArgs {
-    /// Begin with an introduction of this many bars, whole windows: the opening without its lead;
-    /// only for models of many voices
+    /// Begin with an introduction of this many bars, as whole windows: the opening without its
+    /// lead; only for models of many voices
     #[arg(long, value_name = "BARS", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) intro: Option<u32>,
-    /// Keep loudness and tempo the same throughout [default: pieces of several windows have louder
-    /// and softer sections, and their last two bars slow down]
+    /// Keep loudness and tempo constant [default: pieces of several windows have louder and softer
+    /// sections, and their last two bars slow down]
     #[arg(long)]
     pub(crate) even: bool,
 }
 
-/// New bars of a tune.
+/// New bars for a tune.
 #[derive(Debug, Args)]
 pub(crate) struct InsertArgs {
     #[command(flatten)]
     pub(crate) new: ForTuneArgs,
-    /// A style's name or number [default: the one that the tune belongs to most]
+    /// A style's name or number [default: the one that fits the tune best]
     #[arg(long, value_name = "STYLE")]
     pub(crate) style: Option<String>,
     #[command(flatten)]

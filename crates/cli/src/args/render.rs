@@ -1,24 +1,24 @@
-//! How music sounds, and in which formats it is written.
+//! Playback settings and output formats.
 
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use note_seq::{Family, Program};
 
-/// How music sounds.
+/// Playback settings.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sound")]
 pub(crate) struct PlaybackArgs {
     /// Tempo in quarter notes per minute [default: 120, or that of the given tune]
     #[arg(long, value_name = "QPM", value_parser = crate::args::values::qpm)]
     pub(crate) qpm: Option<f64>,
-    /// General MIDI program, 0 to 127; several for several parts without the drums, for example
+    /// General MIDI program, 0 to 127; a list for several parts without the drums, for example
     /// `--program 73,33` [default: that of the part, 0 for a melody]
     #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=127))]
     pub(crate) program: Vec<u8>,
     #[command(flatten)]
     pub(crate) instruments: InstrumentArgs,
-    /// Key of new music, such as D or "E minor"; only for models whose music is in one key
+    /// Key of new music, for example D or "E minor"; only for models whose music is in one key
     /// [default: C major or A minor, or that of the given tune]
     #[arg(long, value_name = "KEY", value_parser = crate::args::values::key)]
     pub(crate) key: Option<note_seq::Key>,
@@ -27,13 +27,13 @@ pub(crate) struct PlaybackArgs {
     pub(crate) velocity: Option<u8>,
 }
 
-/// Which instruments play.
+/// Choice of instruments.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Sound")]
 pub(crate) struct InstrumentArgs {
-    /// Who plays a family of instruments: keys, guitar, bass, strings, winds (and voices) or other,
-    /// each with a program, by number or name: `--instruments keys=harpsichord,bass=33` [default:
-    /// piano, nylon guitar, finger bass, string ensemble, clarinet, sawtooth; of a tune, its own]
+    /// Program for a family of instruments (keys, guitar, bass, strings, winds (and voices) or
+    /// other), by number or name: `--instruments keys=harpsichord,bass=33` [default: piano, nylon
+    /// guitar, finger bass, string ensemble, clarinet, sawtooth; for a tune, its own]
     #[arg(long, value_name = "FAMILY=P,…", value_delimiter = ',', value_parser = crate::args::values::instrument)]
     pub(crate) instruments: Vec<(Family, Program)>,
 }
@@ -43,10 +43,10 @@ pub(crate) struct InstrumentArgs {
 #[command(next_help_heading = "Output")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub(crate) struct FormatArgs {
-    /// Also write a score of all voices, as MusicXML, for notation programs
+    /// Also write a score of all voices as MusicXML, for notation programs
     #[arg(long)]
     pub(crate) musicxml: bool,
-    /// Also write sound, as WAV
+    /// Also write audio, as WAV
     #[arg(long)]
     pub(crate) wav: bool,
     /// Also write piano rolls, as SVG
@@ -55,7 +55,7 @@ pub(crate) struct FormatArgs {
     /// Also write piano rolls, as PNG
     #[arg(long)]
     pub(crate) png: bool,
-    /// Also write one page to see and hear all of it, `index.html`, which works offline
+    /// Also write a single page with all images and audio, `index.html`, which works offline
     #[arg(long)]
     pub(crate) html: bool,
 }

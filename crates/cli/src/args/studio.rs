@@ -10,10 +10,10 @@ use super::StylesArgs;
 pub(crate) struct StudioArgs {
     #[command(flatten)]
     pub(crate) of: StylesArgs,
-    /// Show the windows of this corpus on the map [default: those that the model folder keeps]
+    /// Show the windows of this corpus on the map [default: those stored in the model folder]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: Option<PathBuf>,
-    /// Latents of that corpus from `controlgen encode` [default: encode its windows now]
+    /// Latents of this corpus from `controlgen encode` [default: encode its windows now]
     #[arg(long, value_name = "FOLDER", requires = "corpus")]
     pub(crate) latents: Option<PathBuf>,
     /// The port of 127.0.0.1 to serve at [default: 6873, or any free port]
@@ -25,7 +25,7 @@ pub(crate) struct StudioArgs {
     /// Don't open the page in a browser
     #[arg(long)]
     pub(crate) no_open: bool,
-    /// Serve the page from this folder, read again each time, instead of from the program
+    /// Serve the page from this folder, read again for each request, instead of from the program
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) page: Option<PathBuf>,
 }

@@ -7,7 +7,7 @@ use gmm::CovarianceType;
 
 use super::DecodingArgs;
 
-/// A model and where its styles are kept.
+/// A model and the location of its styles.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StylesArgs {
     /// A model folder, or a model in the program: poly, drums, melody [default: poly]
@@ -31,45 +31,45 @@ pub(crate) struct FitArgs {
     /// The corpus folder that was encoded
     #[arg(long, value_name = "FOLDER")]
     pub(crate) corpus: PathBuf,
-    /// Which latents of the windows to fit on
+    /// The latents of the windows to fit on
     #[arg(long, value_enum, default_value_t = LatentsOfArg::Mean)]
     pub(crate) latents_of: LatentsOfArg,
-    /// Number of styles, or a range to choose from, both ends included [default: 2..16]
+    /// Number of styles, or a range to choose from, inclusive [default: 2..16]
     #[arg(short, long, value_name = "K|FROM..TO", value_parser = crate::args::values::components)]
     pub(crate) k: Option<std::ops::RangeInclusive<usize>>,
-    /// Shapes of covariance to choose from: full (a matrix for each style), tied (one for all),
-    /// diag (a variance for each dimension), spherical (one for all of them), `low-rank:R` (R
-    /// factors and a variance for each dimension) [default: diag,full]
+    /// Covariance types to choose from: full (a matrix for each style), tied (one for all), diag (a
+    /// variance for each dimension), spherical (a single variance), `low-rank:R` (R factors and a
+    /// variance for each dimension) [default: diag,full]
     #[arg(long, value_delimiter = ',', value_name = "SHAPES", value_parser = crate::args::values::covariance)]
     pub(crate) covariance: Vec<CovarianceType>,
     /// Whether styles are clusters of windows, or of pieces, each with one to four separate
-    /// components. Styles of pieces are those that composers, genres and ensembles differ in; they
-    /// take many pieces to find
+    /// components. Styles of pieces are those that distinguish composers, genres and ensembles;
+    /// they take many pieces to find
     #[arg(long, value_enum, default_value_t = GranularityArg::Auto)]
     pub(crate) granularity: GranularityArg,
-    /// Criterion for the choice
+    /// Criterion for choosing the number of styles
     #[arg(long, value_enum, default_value_t = CriterionArg::Bic)]
     pub(crate) criterion: CriterionArg,
-    /// Skip the rest of a shape after N numbers of styles in a row were worse than its best
+    /// Stop trying a covariance type after N consecutive numbers of styles worse than its best
     /// [default: try all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) patience: Option<u16>,
     /// Number of starts of each fit [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) n_init: Option<u16>,
-    /// Pairs of random halves of the windows whose fits are compared, to measure stability; 0 for
-    /// none [default: 3]
+    /// Number of pairs of random halves of the windows whose fits are compared, to measure
+    /// stability; 0 for none [default: 3]
     #[arg(long, value_name = "N")]
     pub(crate) resamples: Option<u16>,
-    /// The seed of every start
+    /// The seed of all starts
     #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
-/// What styles are clusters of.
+/// The unit of clustering.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum GranularityArg {
-    /// Pieces, if there are at least 20 for each of the most styles asked for; otherwise windows
+    /// Pieces, if there are at least 20 for each of the maximum number of styles; otherwise windows
     Auto,
     /// Each style is a component of one mixture of all windows
     Windows,
@@ -77,7 +77,7 @@ pub(crate) enum GranularityArg {
     Pieces,
 }
 
-/// Which latents a mixture is fitted on.
+/// The latents to fit a mixture on.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum LatentsOfArg {
     /// Means of the posteriors
@@ -97,10 +97,10 @@ pub(crate) enum CriterionArg {
     Icl,
     /// Likelihood of windows held out of the fit, over five folds
     Heldout,
-    /// The number above which more styles hardly raise the likelihood
+    /// Number above which more styles hardly increase the likelihood
     Elbow,
-    /// Agreement of the styles of random halves: those that are found again. Few styles agree more
-    /// easily than many, so give a range that begins at the fewest you want
+    /// Agreement of the styles of random halves, which favors reproducible ones. Few styles agree
+    /// more easily than many, so give a range that begins at the smallest number you want
     Stability,
 }
 
@@ -113,11 +113,12 @@ pub(crate) enum StyleCommand {
         /// Also list hidden styles
         #[arg(long)]
         all: bool,
-        /// Draw N windows of each style and report how many are assigned to it when encoded again
+        /// Draw N windows of each style, and choose N among several draws each; report how many are
+        /// assigned to it when encoded again, how consonant they are, and how many copy
         #[arg(long, value_name = "N")]
         check: Option<usize>,
     },
-    /// Describe styles, on request with a picture of real windows, their reconstructions and new
+    /// Describe styles, optionally with an image of real windows, their reconstructions and new
     /// windows
     Show {
         /// Names or numbers of styles [default: the three largest]
@@ -125,19 +126,19 @@ pub(crate) enum StyleCommand {
         styles: Vec<String>,
         #[command(flatten)]
         of: StylesArgs,
-        /// The picture to write
+        /// The image to write
         #[arg(long, value_name = "FILE.svg")]
         picture: Option<PathBuf>,
-        /// Write a small picture of each style's nearest windows, NAME.svg, to this folder
+        /// Write a small image of each style's nearest windows, NAME.svg, to this folder
         #[arg(long, value_name = "FOLDER")]
         thumbnails: Option<PathBuf>,
-        /// Number of windows of each kind in the picture
+        /// Number of windows of each kind in the image
         #[arg(short, default_value_t = 4, value_name = "N")]
         n: usize,
         #[command(flatten)]
         decoding: DecodingArgs,
     },
-    /// Make a style of one or more pieces, without training
+    /// Make a style from one or more pieces, without training
     Add {
         /// Its name
         name: String,
@@ -151,10 +152,10 @@ pub(crate) enum StyleCommand {
     Change(StyleChange),
 }
 
-/// Changes of the list of styles, and exchange of styles.
+/// Changes to the list of styles, and exchange of styles.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StyleChange {
-    /// Remove styles that were added
+    /// Remove added styles
     Remove {
         /// Their names or numbers
         #[arg(required = true, value_name = "STYLE")]
@@ -162,7 +163,7 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Give a style another name
+    /// Rename a style
     Rename {
         /// Its name or number
         style: String,
@@ -189,7 +190,7 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Leave styles out of lists
+    /// Hide styles in lists
     Hide {
         /// Their names or numbers
         #[arg(required = true, value_name = "STYLE")]
@@ -197,7 +198,7 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Put hidden styles back into lists
+    /// Show hidden styles in lists again
     Unhide {
         /// Their names or numbers
         #[arg(required = true, value_name = "STYLE")]
@@ -205,7 +206,7 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Write a style to a file, for others who use the same model
+    /// Export a style to a file, for other users of the same model
     Export {
         /// Its name or number
         style: String,
@@ -215,12 +216,12 @@ pub(crate) enum StyleChange {
         #[command(flatten)]
         of: StylesArgs,
     },
-    /// Add a style from a file that was exported
+    /// Import a style from an exported file
     Import {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// A new name for it
+        /// A new name for the style
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]

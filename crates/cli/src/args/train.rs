@@ -10,8 +10,8 @@ pub(crate) struct TrainArgs {
     /// The corpus folder
     #[arg(long, value_name = "FOLDER", required_unless_present = "midi", conflicts_with = "midi")]
     pub(crate) corpus: Option<PathBuf>,
-    /// MIDI files or folders, in place of a corpus: RUN/corpus is built from them first, and
-    /// afterwards the model gets its styles, attributes and copy index
+    /// MIDI files or folders, instead of a corpus: RUN/corpus is built from them first, and after
+    /// the training the model gets its styles, attributes and copy index
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(crate) midi: Vec<PathBuf>,
     /// The run folder: receives checkpoints, metrics and the model
@@ -21,9 +21,9 @@ pub(crate) struct TrainArgs {
     /// `poly_2bar_tiny`]
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// Continue from a model folder, or from a model in the program (poly, drums, melody): begin
+    /// Continue from a model folder, or from a model in the program (poly, drums, melody): start
     /// with its weights, continue its schedules where they ended, and reset the optimizer. With
-    /// --midi, the learning rate begins at a quarter of the preset's
+    /// --midi, the learning rate starts at a quarter of the preset's
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<PathBuf>,
     /// With --from, draw this fraction of the windows from the music that its model was trained on,
@@ -49,33 +49,33 @@ pub(crate) struct TrainArgs {
     /// Number of steps between evaluations on held-out windows [default: --checkpoint-every]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) evaluate_every: Option<u64>,
-    /// Checkpoints to keep: the last N, and the best
+    /// Number of most recent checkpoints to keep, in addition to the best
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) keep_last: u16,
     /// Resume from the last checkpoint
     #[arg(long)]
     pub(crate) resume: bool,
-    /// The seed of every draw
+    /// The seed of all random draws
     #[arg(long, default_value_t = 0, value_parser = crate::args::values::seed)]
     pub(crate) seed: u64,
 }
 
-/// Settings of updates that replace those of the preset.
+/// Training settings that replace those of the preset.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Settings [default: the preset's]")]
 pub(crate) struct SettingsArgs {
-    /// Windows in a batch
+    /// Number of windows in a batch
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<usize>,
-    /// Add up the gradients of N batches for each update: like a batch N times as large, in the
-    /// memory of one
+    /// Accumulate the gradients of N batches for each update: like a batch N times as large, with
+    /// the memory of one
     #[arg(long, value_name = "N")]
     pub(crate) accumulate: Option<usize>,
-    /// Initial learning rate; it falls from there as the preset's does
+    /// Initial learning rate; it decays from there like that of the preset
     #[arg(long, value_name = "RATE")]
     pub(crate) learning_rate: Option<f64>,
     /// Number of steps after which the learning rate is at its minimum (within 2 % of it, if it
-    /// falls exponentially): the length of the run, if it is known
+    /// decays exponentially): the length of the run, if known
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) decay_steps: Option<u64>,
     /// Transpose each window at random by up to N semitones up or down each time; 0 keeps the keys
@@ -87,7 +87,7 @@ pub(crate) struct SettingsArgs {
     pub(crate) bf16: bool,
 }
 
-/// The training objective, where it differs from the preset.
+/// Changes to the preset's training objective.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Objective [default: the preset's]")]
 pub(crate) struct ObjectiveArgs {
@@ -100,12 +100,12 @@ pub(crate) struct ObjectiveArgs {
     /// Maximum weight of the KL term; alone, it keeps the preset's schedule
     #[arg(long, value_name = "WEIGHT")]
     pub(crate) beta: Option<f64>,
-    /// Raise the weight linearly over N steps; 0 for the full weight from the start. With --from,
-    /// this restarts all schedules
+    /// Increase the weight linearly over N steps; 0 for the full weight from the start. With
+    /// --from, this restarts all schedules
     #[arg(long, value_name = "N", conflicts_with = "beta_cycle")]
     pub(crate) beta_warmup: Option<u64>,
-    /// Raise the weight from 0 again every N steps, over half of them. With --from, this restarts
-    /// all schedules
+    /// Increase the weight from 0 again every N steps, over half of them. With --from, this
+    /// restarts all schedules
     #[arg(long, value_name = "N")]
     pub(crate) beta_cycle: Option<u64>,
     /// Probability that the decoder reads its own samples: `constant:P`, `exponential:BASE` (1 -

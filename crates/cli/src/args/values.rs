@@ -1,17 +1,18 @@
-//! The values of options, as they are typed.
+//! Parsing of option values.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use controlgen::attribute::{AttributeError, Dial};
+use controlgen::output::InstrumentChoice;
 use controlgen::piece::{FormRequest, UnknownForm};
 use gmm::CovarianceType;
 use musicvae::magenta::STD_DEV_RANGE;
 use musicvae::schedule::ScheduledSampling;
 use note_seq::chords::{Chord, NO_CHORD};
-use note_seq::{Family, Key, Meter, Program, UnknownProgram};
+use note_seq::{Family, Key, Meter, Program};
 
-/// `K` or `FROM..TO`, both ends included.
+/// `K` or `FROM..TO`, inclusive.
 pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
     let number = |text: &str| match text.trim().parse::<usize>() {
         Ok(n) if n >= 1 => Ok(n),
@@ -27,7 +28,7 @@ pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
     Ok(from..=to)
 }
 
-/// A shape of covariance: `full`, `tied`, `diag`, `spherical` or `low-rank:R`.
+/// A covariance type: `full`, `tied`, `diag`, `spherical` or `low-rank:R`.
 pub(crate) fn covariance(text: &str) -> Result<CovarianceType, String> {
     let shape = match text {
         "full" => Some(CovarianceType::Full),
@@ -44,16 +45,17 @@ pub(crate) fn covariance(text: &str) -> Result<CovarianceType, String> {
     })
 }
 
-/// A tempo that MIDI can hold.
+/// A tempo that MIDI can represent.
 pub(crate) fn qpm(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        // A MIDI tempo is up to 2^24 - 1 microseconds a quarter: 3.58 quarters a minute.
+        // A MIDI tempo is at most 2^24 - 1 microseconds per quarter note: 3.58 quarter notes per
+        // minute.
         Ok(qpm) if (4.0..=1000.0).contains(&qpm) => Ok(qpm),
         _ => Err("4 to 1000 quarter notes per minute are allowed".to_owned()),
     }
 }
 
-/// Chords by their symbols, as the labels of their triads; `N.C.` for none.
+/// Chord symbols, as the labels of their triads; `N.C.` for no chord.
 pub(crate) fn chords(text: &str) -> Result<Arc<[u16]>, String> {
     let symbols = || text.split([' ', ',', '|']).filter(|symbol| !symbol.is_empty());
     let label = |symbol: &str| match symbol {
@@ -75,7 +77,7 @@ pub(crate) struct StyleWeight {
     pub(crate) weight: f64,
 }
 
-/// `NAME`, or `NAME:WEIGHT,NAME:WEIGHT`. A name may hold colons, but not one before a number.
+/// `NAME`, or `NAME:WEIGHT,NAME:WEIGHT`. A name may contain colons, but not before a number.
 pub(crate) fn blend(text: &str) -> Result<Arc<[StyleWeight]>, String> {
     let part = |text: &str| {
         let whole = || Ok(StyleWeight { name: text.to_owned(), weight: 1.0 });
@@ -96,7 +98,7 @@ pub(crate) fn form(text: &str) -> Result<FormRequest, String> {
     text.parse().map_err(|error: UnknownForm| error.to_string())
 }
 
-/// An attribute to turn, as `density:+1.5`.
+/// An attribute with its offset, for example `density:+1.5`.
 pub(crate) fn dial(text: &str) -> Result<Dial, String> {
     text.parse().map_err(|error: AttributeError| error.to_string())
 }
@@ -106,7 +108,7 @@ pub(crate) fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("0 to {} are allowed", u64::MAX))
 }
 
-/// Steps of an interpolation, or along the side of a grid.
+/// Number of steps of an interpolation, or along the side of a grid.
 pub(crate) fn steps(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if (2..=1000).contains(&n) => Ok(n),
@@ -114,7 +116,7 @@ pub(crate) fn steps(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Seconds between two looks at a folder.
+/// Number of seconds between two checks of a folder.
 pub(crate) fn interval(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.05..=3600.0).contains(&seconds) => Ok(seconds),
@@ -122,7 +124,7 @@ pub(crate) fn interval(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A fraction of windows that are drawn from older music.
+/// The fraction of windows drawn from older music.
 pub(crate) fn replay(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
@@ -138,8 +140,8 @@ pub(crate) fn std_dev(text: &str) -> Result<f32, String> {
     }
 }
 
-/// `constant:P`, `exponential:BASE` or `inverse-sigmoid:K`; the ranges are checked with the rest of
-/// the training settings.
+/// `constant:P`, `exponential:BASE` or `inverse-sigmoid:K`; the ranges are checked with the other
+/// training settings.
 pub(crate) fn scheduled_sampling(text: &str) -> Result<ScheduledSampling, String> {
     let schedule = text.split_once(':').and_then(|(name, number)| {
         let number = number.parse().ok()?;
@@ -156,50 +158,29 @@ pub(crate) fn scheduled_sampling(text: &str) -> Result<ScheduledSampling, String
     })
 }
 
-/// A key, for an argument.
+/// Parses a key.
 ///
 /// # Errors
-/// A description of the problem.
+/// Returns a description of the problem.
 pub(crate) fn key(text: &str) -> Result<Key, String> {
     text.parse().map_err(|error: note_seq::UnknownKey| error.to_string())
 }
 
-/// A meter, for an argument: `6/8`.
+/// Parses a meter: `6/8`.
 ///
 /// # Errors
-/// A description of the problem.
+/// Returns a description of the problem.
 pub(crate) fn meter(text: &str) -> Result<Meter, String> {
     text.parse().map_err(|error: note_seq::UnknownMeter| error.to_string())
 }
 
-/// The names of the families that instruments are chosen for.
-const FAMILIES: [(&str, Family); 6] = [
-    ("keys", Family::Keys),
-    ("guitar", Family::Guitar),
-    ("bass", Family::Bass),
-    ("strings", Family::Strings),
-    ("winds", Family::Winds),
-    ("other", Family::Other),
-];
-
 /// A family and the program that plays it: `keys=harpsichord`, `bass=33`.
 ///
 /// # Errors
-/// A description of the problem.
+/// Returns a description of the problem.
 pub(crate) fn instrument(text: &str) -> Result<(Family, Program), String> {
-    let names = || FAMILIES.map(|(name, _)| name).join(", ");
-    let (family, program) = text.split_once('=').ok_or_else(|| {
-        format!(
-            "`{text}` is not FAMILY=PROGRAM, for example keys=harpsichord; families are {}",
-            names()
-        )
-    })?;
-    let name = family.trim().to_lowercase();
-    let known = FAMILIES.into_iter().find(|(known, _)| *known == name);
-    let (_, family) =
-        known.ok_or_else(|| format!("`{family}` is not a family; allowed are {}", names()))?;
-    let program = program.parse().map_err(|error: UnknownProgram| error.to_string())?;
-    Ok((family, program))
+    let choice = text.parse::<InstrumentChoice>().map_err(|error| error.to_string())?;
+    Ok((choice.family, choice.program))
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn line(piece: &WrittenAccompaniment) -> String {
         |share: Option<f64>| share.map_or("-".to_owned(), |s| format!("{:.1} %", 100.0 * s));
     let fit = &piece.fit;
     format!(
-        "{}  consonant with the melody {} of the time together; without a choice {}, unrelated \
+        "{}  consonant with the melody for {} of the common time; without selection {}, unrelated \
          music {}",
         piece.written.line(),
         share(fit.consonance),

@@ -35,11 +35,11 @@ pub(super) fn run(context: &Context, command: AttributeCommand) -> anyhow::Resul
     }
 }
 
-/// The attributes for programs.
+/// The attributes, for JSON output.
 #[derive(Serialize)]
 struct List<'a> {
     attributes: &'a AttributeVectors,
-    /// The effect of each dial, by method.
+    /// The effect of each attribute, by method.
     checks: Vec<DialReport>,
 }
 
@@ -70,7 +70,7 @@ fn list(context: &Context, folder: Option<&Path>, check: Option<usize>) -> anyho
     })
 }
 
-/// Attributes as a table for people.
+/// Attributes as a table for the terminal.
 fn lines(attributes: &AttributeVectors, form: &WindowForm) -> Vec<String> {
     let head = ["attribute", "unit", "mean", "std. deviation", "explained by latents"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
@@ -95,7 +95,7 @@ fn check_lines(checks: &[DialReport]) -> Vec<String> {
     if checks.is_empty() {
         return Vec::new();
     }
-    let head = ["attribute", "method", "Spearman", "slope", "other attributes that move"];
+    let head = ["attribute", "method", "Spearman", "slope", "other attributes that change"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     for check in checks {
         let mut others: Vec<_> = check.others.iter().filter(|o| o.slope.abs() >= 0.1).collect();
@@ -185,7 +185,7 @@ fn apply(context: &Context, args: &AttributeApplyArgs) -> anyhow::Result<()> {
     })
 }
 
-/// The mean of an attribute over windows that have it.
+/// The mean of an attribute over the windows that have it.
 fn mean(
     model: &Model,
     attribute: controlgen::attribute::Attribute,

@@ -1,5 +1,5 @@
-//! `cluster`: hands over to the program `controlgen-cluster`, which brings the distributed engine
-//! that this one does without.
+//! `cluster`: hands over to the program `controlgen-cluster`, which contains the distributed engine
+//! that this program lacks.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 
 const PROGRAM: &str = "controlgen-cluster";
 
-/// Becomes the other program, or runs it where a process can't.
+/// Replaces this process by the other program, or runs it if the system can't replace processes.
 pub(super) fn run(words: &[OsString]) -> anyhow::Result<()> {
     let beside = std::env::current_exe().ok().and_then(|own| own.parent().map(Path::to_owned));
     let on_path = std::env::var_os("PATH");
@@ -25,7 +25,7 @@ pub(super) fn run(words: &[OsString]) -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
-        // Signals and the exit code are its own from here on.
+        // From here on, signals and the exit code are those of the other program.
         Err(command.exec()).with_context(|| format!("can't run {}", program.display()))
     }
     #[cfg(not(unix))]
@@ -36,7 +36,7 @@ pub(super) fn run(words: &[OsString]) -> anyhow::Result<()> {
     }
 }
 
-/// The program in the first folder that has it.
+/// The path of the program in the first folder that contains it.
 fn find(folders: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     let name = format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX);
     folders.into_iter().map(|folder| folder.join(&name)).find(|path| path.is_file())

@@ -22,10 +22,10 @@ pub(super) fn run(context: &Context, args: &CopyIndexArgs) -> anyhow::Result<()>
     context.output.result(&indexed, || vec![index_line(&index)])
 }
 
-/// A line about an index.
+/// A summary of an index, in one line.
 pub(super) fn index_line(index: &CopyIndex) -> String {
     format!(
-        "copies are looked for in {} notes of {} files ({:.1} MB)",
+        "copies are searched for in {} notes of {} files ({:.1} MB)",
         index.n_notes(),
         index.n_files(),
         index.n_bytes() as f64 / 1e6,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use corpus::kind::Kind;
-use corpus::synthetic;
+use corpus::synthetic::{self, dmelodies::write_melodies};
 use corpus::{CorpusOptions, CorpusReport, Labels, build};
 use note_seq::midi::{ReadLimits, ReadOptions};
 
@@ -11,11 +11,11 @@ use super::Context;
 use crate::args::{CorpusBuildArgs, CorpusCommand};
 use crate::output::table;
 
-/// Labels listed for people; all are in the report's file.
+/// Maximum number of labels listed on the terminal; all are in the report's file.
 const MAX_LABELS: usize = 20;
-/// Characters of the longest bar of a histogram.
+/// Length of the longest bar of a histogram, in characters.
 const BAR: u64 = 40;
-/// Examples of files that were left out for one reason.
+/// Maximum number of examples of files that were left out for one reason.
 const MAX_EXAMPLES: usize = 2;
 
 pub(super) fn run(context: &Context, command: CorpusCommand) -> anyhow::Result<()> {
@@ -26,6 +26,11 @@ pub(super) fn run(context: &Context, command: CorpusCommand) -> anyhow::Result<(
             context.output.result(&report, || all_lines(&report))
         }
         CorpusCommand::Synthesize(args) => {
+            if let Some(n) = args.dmelodies {
+                let n = write_melodies(&args.out, n as usize, args.seed, context.overwrite)?;
+                let out = args.out.display();
+                return context.output.result(&n, || vec![format!("{out}: {n} melodies")]);
+            }
             let all = synthetic::style_names();
             let asked =
                 |name: &&&str| args.styles.is_empty() || args.styles.iter().any(|s| s == **name);
@@ -65,17 +70,17 @@ fn build_corpus(context: &Context, args: CorpusBuildArgs) -> anyhow::Result<()> 
     context.output.result(&report, || {
         let mut lines = lines(&report);
         let out = args.out.display();
-        lines.push(format!("written to {out}; `controlgen corpus report {out}` says more"));
+        lines.push(format!("written to {out}; `controlgen corpus report {out}` shows more"));
         lines
     })
 }
 
-/// A corpus in some lines, for people.
+/// A summary of a corpus for the terminal.
 pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
     let mut lines = vec![
-        format!("{} MIDI files, {} gave windows", report.n_files, report.n_files_used),
+        format!("{} MIDI files, {} with windows", report.n_files, report.n_files_used),
         format!(
-            "{} windows of {}: {} to learn from, {} held out ({} of them also in train, not scored)",
+            "{} windows of {}: {} for training, {} held out ({} of them also in the training split, not scored)",
             report.n_windows(),
             report.kind,
             report.n_train,
@@ -85,7 +90,7 @@ pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
     ];
     if let Some(notes) = &report.notes {
         let mut line =
-            format!("{:.1} % of {} notes stand in windows", 100.0 * notes.share(), notes.n_notes);
+            format!("{:.1} % of {} notes are in windows", 100.0 * notes.share(), notes.n_notes);
         let reasons: Vec<String> =
             notes.skipped.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
         if !reasons.is_empty() {
@@ -93,7 +98,7 @@ pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
         }
         lines.push(line);
         for (assumption, n) in &notes.assumed {
-            lines.push(format!("assumed of {n} files: {assumption}"));
+            lines.push(format!("assumed for {n} files: {assumption}"));
         }
     }
     let mut pieces = format!("{} pieces", report.n_groups);
@@ -117,7 +122,7 @@ pub(super) fn lines(report: &CorpusReport) -> Vec<String> {
         lines.push(format!("{} windows occurred before and were left out", report.n_repeated));
     }
     if report.labels_from != Labels::Nowhere {
-        let (n, of) = (report.n_files_labelled, report.n_files);
+        let (n, of) = (report.n_files_labeled, report.n_files);
         lines.push(format!("{n} of {of} files have a label, of {} labels", report.labels.len()));
     }
     if !report.parts_skipped.is_empty() {
@@ -144,7 +149,7 @@ fn reasons(report: &CorpusReport) -> Vec<Vec<String>> {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// All that is known of a corpus, for people.
+/// The complete report of a corpus for the terminal.
 fn all_lines(report: &CorpusReport) -> Vec<String> {
     let mut lines = lines(report);
     let mut labels: Vec<_> = report.labels.iter().collect();
@@ -168,9 +173,9 @@ fn all_lines(report: &CorpusReport) -> Vec<String> {
     let found = &report.histograms;
     lines.extend(histogram("notes by octave (C4 is middle C)", &octaves(&found.pitch)));
     let density = found.density.iter().map(|(n, count)| (n.to_string(), *count));
-    lines.extend(histogram("windows by notes a bar", &density.collect::<Vec<_>>()));
+    lines.extend(histogram("windows by notes per bar", &density.collect::<Vec<_>>()));
     let tempo = found.tempo.iter().map(|(qpm, count)| (format!("{qpm}-{}", qpm + 9), *count));
-    lines.extend(histogram("files by quarter notes a minute", &tempo.collect::<Vec<_>>()));
+    lines.extend(histogram("files by quarter notes per minute", &tempo.collect::<Vec<_>>()));
     let mut metre: Vec<_> = found.metre.iter().map(|(name, n)| (name.clone(), *n)).collect();
     metre.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), name.clone()));
     metre.truncate(MAX_LABELS);
@@ -178,7 +183,7 @@ fn all_lines(report: &CorpusReport) -> Vec<String> {
     lines
 }
 
-/// Notes from each C to the B above it.
+/// Number of notes from each C to the B above it.
 fn octaves(pitch: &BTreeMap<u8, u64>) -> Vec<(String, u64)> {
     let mut octaves = BTreeMap::<i16, u64>::new();
     for (pitch, n) in pitch {
@@ -187,7 +192,7 @@ fn octaves(pitch: &BTreeMap<u8, u64>) -> Vec<(String, u64)> {
     octaves.into_iter().map(|(octave, n)| (format!("C{octave}-B{octave}"), n)).collect()
 }
 
-/// Counts as bars.
+/// Counts as a bar chart.
 fn histogram(title: &str, counts: &[(String, u64)]) -> Vec<String> {
     let Some(most) = counts.iter().map(|(_, n)| *n).max().filter(|most| *most > 0) else {
         return Vec::new();
@@ -195,7 +200,7 @@ fn histogram(title: &str, counts: &[(String, u64)]) -> Vec<String> {
     let rows: Vec<Vec<String>> = counts
         .iter()
         .map(|(name, n)| {
-            // Whoever is there at all gets a mark.
+            // Nonzero counts get at least one mark.
             let length = (n * BAR).div_ceil(most);
             vec![name.clone(), n.to_string(), "#".repeat(usize::try_from(length).unwrap_or(0))]
         })

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use controlgen::arrange::{Arrangement, Arranger};
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_windows;
 use controlgen::generate::{
@@ -23,21 +24,22 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::drums::{Drummer, together};
 use super::loading::open;
 use super::writing::{file_name, rows};
 use crate::args::{DEFAULT_TEMPERATURE, DemoArgs, StylesArgs};
 use crate::progress::{Show, note};
 
-/// Styles shown, the largest ones.
+/// Maximum number of styles shown, the largest ones.
 const MAX_STYLES: usize = 6;
 /// Number of pieces of each style.
 const PIECES: usize = 3;
+/// Windows of each.
+const N_WINDOWS: usize = 2;
 /// The name of the style that is added.
 const ADDED: &str = "three-tunes";
 /// Strengths at which a style is mixed in.
 const STRENGTHS: [f64; 3] = [0.35, 0.7, 1.0];
-/// Windows of an interpolation.
+/// Number of windows of an interpolation.
 const STEPS: usize = 7;
 
 /// The result.
@@ -48,7 +50,7 @@ struct Demo {
     #[serde(with = "corpus::path_text::option")]
     page: Option<PathBuf>,
     styles: Vec<Shown>,
-    /// Seconds of each part.
+    /// Duration of each part in seconds.
     seconds: Vec<(&'static str, f64)>,
     n_files: usize,
 }
@@ -58,18 +60,18 @@ struct Demo {
 struct Shown {
     style: String,
     words: Vec<String>,
-    /// Mean membership of its pieces, encoded again.
+    /// Mean membership of its pieces after encoding them again.
     membership: f64,
 }
 
-/// The model in the program that plays drums under the pieces of another.
+/// The model in the program that adds drums to the pieces of another model.
 const DRUMS: &str = "drums";
 
-/// Writes pieces and keeps count.
+/// Writes pieces and counts them.
 struct DemoWriter<'a> {
     model: &'a Model,
-    /// The drums under new pieces; `None` if the pieces are drums themselves.
-    drummer: Option<Drummer>,
+    /// Arranges new pieces: with drums, unless the pieces are drums themselves.
+    arranger: Arranger<'a>,
     batch: Batch,
     seed: u64,
     n_files: usize,
@@ -99,7 +101,7 @@ impl DemoWriter<'_> {
         Ok(())
     }
 
-    /// Writes new pieces of a style; returns their mean membership.
+    /// Writes new pieces in a style; returns their mean membership.
     fn style(
         &mut self,
         styles: &Styles,
@@ -110,17 +112,18 @@ impl DemoWriter<'_> {
         let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: self.seed };
         let targets = [style];
         let request = PieceRequest {
-            n_windows: 2,
+            n_windows: N_WINDOWS,
             filter: PieceFilter { index, ..PieceFilter::default() },
             ..PieceRequest::new(&path, &targets, PIECES, decoding)
         };
         let found = pieces(self.model, styles, &request)?;
         let mut sum = 0.0;
         for (number, piece) in found.kept.iter().enumerate() {
+            let arranged = self.arranger.arrange(piece, self.n_files)?;
             let sidecar = Sidecar {
                 style: Some(style.name.clone()),
                 component: style.component(),
-                z: piece.z.clone(),
+                z: arranged.z,
                 membership: Some(piece.components.clone()),
                 style_membership: Some(piece.membership),
                 attempt: Some(piece.attempt),
@@ -128,13 +131,7 @@ impl DemoWriter<'_> {
                 ..self.sidecar("styles")
             };
             let name = format!("{}-{number}", file_name(&style.name));
-            let mut music = self.music(&piece.windows);
-            if let Some(drummer) = &self.drummer {
-                let (windows, index) = (&piece.windows, self.n_files);
-                let drums = drummer.under(windows, self.model, None, index, &self.playback)?;
-                music = together(self.model, music, drums);
-            }
-            self.write(&name, &music, &sidecar, &[])?;
+            self.write(&name, &arranged.music, &sidecar, &[])?;
             sum += piece.membership;
         }
         Ok(sum / found.kept.len().max(1) as f64)
@@ -153,19 +150,20 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         }
     };
     let folder = args.out.clone().unwrap_or_else(free_folder);
-    // Styles that the demo adds stay in its folder.
+    // Styles added by the demo are stored in its folder.
     let own_styles = Some(folder.join("styles"));
     let of = StylesArgs { model: args.model.clone(), styles_folder: own_styles };
     let SessionParts { model, mut styles, copy_index, .. } = open(context, &of)?.into_parts()?;
     let formats = Formats { wav: true, html: true, ..Formats::default() };
     let has_drums = models::names().any(|name| name == DRUMS) && !model.kind().is_of_drums();
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: args.seed };
-    let drummer = has_drums
-        .then(|| Drummer::open(context, Path::new(DRUMS), &model, decoding, 1))
-        .transpose()?;
+    let of_drums = StylesArgs { model: Some(DRUMS.into()), styles_folder: None };
+    let drums = has_drums.then(|| open(context, &of_drums)).transpose()?;
+    let arrangement = Arrangement { drums: drums.as_ref(), ..Arrangement::default() };
+    let arranger = Arranger::new(&model, arrangement, N_WINDOWS, decoding, 1)?;
     let mut writer = DemoWriter {
         model: &model,
-        drummer,
+        arranger,
         batch: Batch::new(&folder, "What controlgen does", formats, Sound::default())
             .overwriting(context.overwrite),
         seed: args.seed,
@@ -179,7 +177,7 @@ pub(super) fn run(context: &Context, args: &DemoArgs) -> anyhow::Result<()> {
         model.hash(),
         styles.all().len(),
         args.seed,
-        if writer.drummer.is_some() { "; a second model plays drums under it" } else { "" },
+        if drums.is_some() { "; a second model plays drums under it" } else { "" },
     ));
     lap("loading the model");
 

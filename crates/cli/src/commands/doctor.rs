@@ -1,4 +1,4 @@
-//! `doctor`: what this program and this machine can do, and whether a model is in order.
+//! `doctor`: reports the capabilities of this program and machine, and checks a model.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ use crate::args::DoctorArgs;
 
 const MIB: u64 = 1 << 20;
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Serialize)]
 struct Findings {
     build: Build,
     device: Device,
-    /// The instructions that the CPU kernel uses on this machine.
+    /// The instruction set used by the CPU kernel on this machine.
     instruction_set: &'static str,
     threads: Threads,
     memory: Memory,
@@ -27,13 +27,13 @@ struct Findings {
     user_styles: UserStyles,
     /// Names of the models in the program.
     models: Vec<&'static str>,
-    /// `None` if no model was named and the program has none.
+    /// `None` if no model was given and the program has none.
     model: Option<ModelFinding>,
     /// Problems; the command fails if there are any.
     problems: Vec<String>,
 }
 
-/// The backend that `--device` names.
+/// The backend given by `--device`.
 #[derive(Debug, Serialize)]
 struct Device {
     name: String,
@@ -65,7 +65,7 @@ struct Libtorch {
     library: Option<PathBuf>,
 }
 
-/// The folder for styles of models that can't be written to.
+/// The folder for styles of models that are not writable.
 #[derive(Debug, Serialize)]
 struct UserStyles {
     #[serde(with = "corpus::path_text::option")]
@@ -133,9 +133,9 @@ fn examine(context: &Context, args: &DoctorArgs) -> Findings {
     }
 }
 
-/// The instructions that `pulp`, which the kernel is written with, finds on this machine.
+/// The instruction set that `pulp`, which the kernel uses, detects on this machine.
 fn instruction_set() -> &'static str {
-    // Its variants differ from one architecture to the next; their names don't.
+    // Its variants differ between architectures; their names don't.
     let arch = format!("{:?}", pulp::Arch::new());
     match arch.split(['(', ' ', '{']).next().unwrap_or_default() {
         "V4" => "AVX-512 (x86-64-v4)",
@@ -163,12 +163,12 @@ fn memory() -> Memory {
     Memory {
         total_bytes,
         available_bytes: kib("MemAvailable"),
-        // The older of the two says `no limit` by a huge number.
+        // The older of the two represents "no limit" by a huge number.
         limit_bytes: limit_bytes.filter(|limit| total_bytes.is_none_or(|total| *limit < total)),
     }
 }
 
-/// The path of libtorch among the files that a process has mapped.
+/// The path of libtorch among the files mapped by a process.
 fn libtorch_of(maps: &str) -> Option<PathBuf> {
     let paths = maps.lines().filter_map(|line| line.split_once('/').map(|(_, path)| path));
     let mut libraries = paths.filter(|path| {
@@ -184,7 +184,7 @@ fn user_styles() -> UserStyles {
     UserStyles { folder, n_styles }
 }
 
-/// Files `NAME.style.json` in the folder, or in that of a model below it.
+/// Number of files `NAME.style.json` in the folder, or in a model's folder below it.
 fn count_styles(folder: &Path) -> usize {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     entries
@@ -251,14 +251,14 @@ fn lines(found: &Findings) -> Vec<String> {
     };
     let styles = match &found.user_styles.folder {
         Some(folder) => format!("{} in {}", found.user_styles.n_styles, folder.display()),
-        None => "no folder: this system names no home".to_owned(),
+        None => "no folder: this system has no home folder".to_owned(),
     };
     let models = match &found.models[..] {
         [] => "none in this program".to_owned(),
         names => format!("{} in this program", names.join(", ")),
     };
     let model = match &found.model {
-        None => "none looked into; name one with `--model FOLDER`".to_owned(),
+        None => "none examined; give one with `--model FOLDER`".to_owned(),
         Some(model) if !model.found => format!("not found in {}", model.folder.display()),
         Some(model) => format!(
             "{} {} in {}, {}",

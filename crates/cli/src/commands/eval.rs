@@ -9,19 +9,24 @@ use corpus::artifact::JsonFormat;
 use corpus::kind::Kind;
 use corpus::synthetic;
 use evaluation::{
-    Change, Difference, EvalReport, EvalRequest, PieceEvalRequest, Scope, check_report, diff,
-    evaluate, evaluate_pieces, write_report,
+    Change, DMelodiesRequest, Difference, EvalReport, EvalRequest, LabelEvalRequest,
+    PieceEvalRequest, Scope, check_report, diff, evaluate, evaluate_dmelodies, evaluate_labels,
+    evaluate_pieces, write_report,
 };
 use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::Context;
-use crate::args::{EvalArgs, EvalCommand, MeasureArgs, PieceMeasureArgs};
+use crate::args::{
+    DMelodiesArgs, EvalArgs, EvalCommand, LabelMeasureArgs, MeasureArgs, PieceMeasureArgs,
+};
 use crate::output::table;
 
 pub(super) fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()> {
     match (args.command, args.measure) {
         (Some(EvalCommand::Control(args)), _) => measure(context, &args, Scope::Control),
+        (Some(EvalCommand::Labels(args)), _) => measure_labels(context, &args),
+        (Some(EvalCommand::Dmelodies(args)), _) => measure_dmelodies(context, &args),
         (Some(EvalCommand::Pieces(args)), _) => measure_pieces(context, &args),
         (Some(EvalCommand::Rules { paths }), _) => rules(context, &paths),
         (Some(EvalCommand::Diff { before, after, check }), _) => {
@@ -53,6 +58,34 @@ fn measure(context: &Context, args: &MeasureArgs, scope: Scope) -> anyhow::Resul
     context.output.result(&report, || lines(&report, &args.out))
 }
 
+fn measure_labels(context: &Context, args: &LabelMeasureArgs) -> anyhow::Result<()> {
+    let model = context.model(args.model.as_deref())?;
+    let request = LabelEvalRequest {
+        corpus: args.corpus.clone(),
+        n_resamples: usize::from(args.resamples),
+        temperature: args.temperature,
+        seed: args.seed,
+    };
+    check_report(&args.out, context.overwrite)?;
+    let report = evaluate_labels(&model, &request, &context.stages)?;
+    write_report(&report, model.kind(), &args.out, context.overwrite)?;
+    context.output.result(&report, || lines(&report, &args.out))
+}
+
+fn measure_dmelodies(context: &Context, args: &DMelodiesArgs) -> anyhow::Result<()> {
+    let model = context.model(args.model.as_deref())?;
+    let request = DMelodiesRequest {
+        corpus: args.corpus.clone(),
+        n_heldout: args.windows as usize,
+        n_train: args.train_windows as usize,
+        seed: args.seed,
+    };
+    check_report(&args.out, context.overwrite)?;
+    let report = evaluate_dmelodies(&model, &request, &context.stages)?;
+    write_report(&report, model.kind(), &args.out, context.overwrite)?;
+    context.output.result(&report, || lines(&report, &args.out))
+}
+
 fn measure_pieces(context: &Context, args: &PieceMeasureArgs) -> anyhow::Result<()> {
     let model = context.model(args.model.as_deref())?;
     let request = PieceEvalRequest {
@@ -71,7 +104,7 @@ fn measure_pieces(context: &Context, args: &PieceMeasureArgs) -> anyhow::Result<
     context.output.result(&report, || lines(&report, &args.out))
 }
 
-/// All figures of a report for people.
+/// All figures of a report for the terminal.
 fn lines(report: &EvalReport, out: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for section in report.sections.iter().filter(|section| !section.figures.is_empty()) {
@@ -98,16 +131,16 @@ fn lines(report: &EvalReport, out: &Path) -> Vec<String> {
     lines
 }
 
-/// Melodies judged by the rules.
+/// The result of judging melodies by the rules.
 #[derive(Serialize)]
 struct RulesReport {
-    /// Windows judged.
+    /// Number of windows judged.
     n_windows: usize,
-    /// Files without a melody that could be judged.
+    /// Number of files without a melody that could be judged.
     n_skipped: usize,
-    /// Windows of each style.
+    /// Number of windows assigned to each style.
     by_style: BTreeMap<&'static str, usize>,
-    /// Mean of how far the rules of the style that was found are kept.
+    /// Mean degree to which the rules of the assigned style are followed.
     mean_kept: f64,
 }
 
@@ -143,7 +176,7 @@ fn rules(context: &Context, paths: &[PathBuf]) -> anyhow::Result<()> {
     })
 }
 
-/// The comparison for programs.
+/// The comparison, for JSON output.
 #[derive(Serialize)]
 struct Compared {
     differences: Vec<Difference>,
@@ -181,11 +214,12 @@ fn compare(context: &Context, before: &Path, after: &Path, check: bool) -> anyho
         let mut lines = Vec::new();
         if before.corpus_hash != after.corpus_hash {
             lines.push(
-                "the reports are of two corpora: their figures don't compare models".to_owned(),
+                "the reports are for different corpora: their figures are not comparable"
+                    .to_owned(),
             );
         }
         lines.extend(table(&rows));
-        lines.push(format!("{n_better} better, {n_worse} worse, beyond both intervals"));
+        lines.push(format!("{n_better} better, {n_worse} worse, by more than both intervals"));
         lines
     })?;
     if check && n_worse > 0 {

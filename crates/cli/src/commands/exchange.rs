@@ -1,5 +1,5 @@
-//! `controlgen import-magenta`, `export-torch` and `halve`: models from and for other programs, and
-//! smaller ones.
+//! `controlgen import-magenta`, `export-torch` and `halve`: import, export and conversion of
+//! models.
 
 use controlgen::import::{self, ImportRequest};
 use corpus::path_text;
@@ -60,7 +60,7 @@ pub(super) fn halve(context: &Context, args: &HalveArgs) -> anyhow::Result<()> {
     import::halve(&model, &args.out, &context.device()?)?;
     context.output.result(&json!({ "model": path_text::of(&args.out) }), || {
         vec![format!(
-            "model in {}; its styles come of `controlgen encode` and `fit`",
+            "model in {}; make its styles with `controlgen encode` and `fit`",
             args.out.display()
         )]
     })

@@ -4,31 +4,26 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::bail;
+use controlgen::arrange::{Arrangement, Expression};
 use controlgen::attribute::AttributeMethod;
-use controlgen::generate::{
-    Decoding, Dropped, LatentSampling, Piece, PieceFilter, PieceRequest, Pieces, Target,
-    pieces_while,
-};
-use controlgen::model::Model;
+use controlgen::generate::{Decoding, Dropped, LatentSampling, PieceFilter, StyleChoice};
+use controlgen::new_music::{Attempts, NewMusic, NewMusicRequest, NewPiece};
 use controlgen::output::{CopyCheck, Sidecar};
-use controlgen::piece::{Expression, Form, introduction};
+use controlgen::piece::Form;
 use controlgen::session::Session;
-use controlgen::style::Styles;
-use note_seq::{Meter, NoteSequence};
+use note_seq::{Meter, NoteListPlayback};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Context;
-use super::drums::{Drummer, named, together};
 use super::loading::open;
 use super::writing::{Destination, Output, Writer, Written, file_name};
-use crate::args::{ArrangementArgs, GenerateArgs, NewMusicArgs};
+use crate::args::{GenerateArgs, NewMusicArgs, StylesArgs};
 use crate::interrupt::{self, Interrupted};
 use crate::progress::{Show, note};
 
 /// What was written.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Generated {
     pub(super) pieces: Vec<WrittenPiece>,
     /// Attempts made.
@@ -98,28 +93,92 @@ pub(super) fn make(
     args: &NewMusicArgs,
     task: &GenerateTask<'_>,
 ) -> anyhow::Result<Generated> {
-    let (model, styles) = (session.model(), session.styles()?);
-    let n = usize::try_from(task.n)?;
-    let targets = targets(styles, args, n, task.seed)?;
-    let bars = args.bars.map(usize::try_from).transpose()?;
-    let decoding = Decoding { seed: task.seed, ..Decoding::from(&args.decoding) };
-    let sampling = LatentSampling::from(&args.latent);
-    let n_windows = targets.iter().map(|(target, _)| target.n_windows(model, bars));
-    let n_windows = n_windows.collect::<Result<Vec<_>, _>>()?;
-    let n_windows = n_windows.into_iter().max().unwrap_or(1);
-    let composing = args.compose.request(&args.latent, !args.attribute.is_empty());
-    let composition = composing.composition(session, n_windows)?;
-    let control = args.control.request();
-    let method = AttributeMethod::from(args.attribute_method);
-    let shift = session.shift(&args.attribute, method)?;
-    let name = match &targets[..] {
-        [(target, _)] if args.style.is_some() || !args.path.is_empty() => target.name.clone(),
-        _ => "all styles by their shares".to_owned(),
+    let drums = args.drums.drums.as_ref().map(|folder| {
+        open(context, &StylesArgs { model: Some(folder.clone()), styles_folder: None })
+    });
+    let drums = drums.transpose()?;
+    let request = request(args, drums.as_ref(), task)?;
+    let music = NewMusic::plan(session, &request)?;
+    let to = Destination {
+        out: task.out,
+        title: format!("New music of {}", music.name()),
+        formats: &args.formats,
+        playback: &args.playback,
+        overwrite: context.overwrite,
+        tune: None,
     };
-    let options = json!({
-        "style": name,
-        "n": n,
-        "bars": n_windows * model.kind().n_bars(),
+    let options = options(args, &music, task);
+    let mut writer = Writer::new(session, to, ("generate", options), request.decoding)?;
+    let is_stopped = || task.stop.load(Ordering::Relaxed);
+    let mut pieces = Vec::new();
+    let attempts = music.each(&|| !is_stopped(), |piece| {
+        pieces.push(write(&mut writer, piece, task.seed)?);
+        anyhow::Ok(())
+    })?;
+    writer.finish()?;
+    let is_stopped = is_stopped() && pieces.len() < request.n;
+    if pieces.len() < request.n && !is_stopped {
+        note(&format!(
+            "{} of {} pieces after {} attempts; ask for fewer, or give more `--max-attempts`",
+            pieces.len(),
+            request.n,
+            attempts.n_attempts,
+        ));
+    }
+    let Attempts { n_attempts, dropped, .. } = attempts;
+    Ok(Generated { pieces, n_attempts, dropped, is_stopped })
+}
+
+/// The request for new music.
+fn request<'a>(
+    args: &'a NewMusicArgs,
+    drums: Option<&'a Session>,
+    task: &GenerateTask<'_>,
+) -> anyhow::Result<NewMusicRequest<'a>> {
+    let styles = match &args.style {
+        Some(parts) => {
+            StyleChoice::Blend(parts.iter().map(|part| (part.name.clone(), part.weight)).collect())
+        }
+        None if args.path.is_empty() => StyleChoice::ByShare,
+        None => StyleChoice::Path(args.path.iter().map(|name| name.trim().to_owned()).collect()),
+    };
+    let usual = Expression::default();
+    let decoding = Decoding { seed: task.seed, ..Decoding::from(&args.decoding) };
+    Ok(NewMusicRequest {
+        bars: args.bars.map(usize::try_from).transpose()?,
+        composing: args.compose.request(&args.latent, !args.attribute.is_empty()),
+        sampling: LatentSampling::from(&args.latent),
+        control: args.control.request(),
+        dials: &args.attribute,
+        attribute_method: AttributeMethod::from(args.attribute_method),
+        filter: PieceFilter {
+            keep_degenerate: args.keep.keep_empty,
+            min_membership: args.keep.min_membership,
+            max_copy_notes: args.keep.max_copy_notes,
+            max_copy_fraction: args.keep.max_copy_fraction,
+            index: None,
+        },
+        max_attempts: args.keep.max_attempts,
+        arrangement: Arrangement {
+            intro_bars: args.arrangement.intro.map(usize::try_from).transpose()?.unwrap_or(0),
+            drums,
+            expression: if args.arrangement.even { Expression::EVEN } else { usual },
+            playback: NoteListPlayback::from(&args.playback),
+            key: args.playback.key,
+        },
+        ..NewMusicRequest::new(styles, usize::try_from(task.n)?, decoding)
+    })
+}
+
+/// The options in sidecars.
+fn options(args: &NewMusicArgs, music: &NewMusic<'_>, task: &GenerateTask<'_>) -> Value {
+    let composition = music.composition();
+    let control = args.control.request();
+    let sampling = LatentSampling::from(&args.latent);
+    json!({
+        "style": music.name(),
+        "n": task.n,
+        "bars": music.n_bars(),
         "chords": control.chords,
         "meter": control.meter.map(Meter::time_signature),
         "form": composition.map(|composition| composition.form.to_string()),
@@ -127,7 +186,7 @@ pub(super) fn make(
         "drums": args.drums.drums.as_ref().map(|folder| folder.display().to_string()),
         "intro": args.arrangement.intro,
         "even": args.arrangement.even,
-        "follows": composition.map(|composition| {
+        "follows": composition.filter(|_| music.n_windows() > 1).map(|composition| {
             let walks = composition.learned.is_none() || !args.path.is_empty();
             if walks { "smoothness" } else { "pieces" }
         }),
@@ -139,61 +198,8 @@ pub(super) fn make(
         "max_copy_fraction": args.keep.max_copy_fraction,
         "keep_empty": args.keep.keep_empty,
         "attributes": args.attribute.iter().map(|dial| json!(dial)).collect::<Vec<_>>(),
-        "attribute_method": method,
-    });
-    let to = Destination {
-        out: task.out,
-        title: format!("New music of {name}"),
-        formats: &args.formats,
-        playback: &args.playback,
-        overwrite: context.overwrite,
-        tune: None,
-    };
-    let mut writer = Writer::new(session, to, ("generate", options), decoding)?;
-    let drummer =
-        args.drums.drums.as_deref().map(|folder| {
-            Drummer::open(context, folder, model, decoding, composing.n_candidates())
-        });
-    let arranger = Arranger::new(model, n_windows, &args.arrangement, drummer.transpose()?)?;
-    let is_stopped = || task.stop.load(Ordering::Relaxed);
-    let mut generated = Generated::default();
-    for (target, n) in &targets {
-        let aim = session.aim(&args.attribute, &target.styles)?;
-        let request = PieceRequest {
-            n_windows,
-            sampling,
-            shift: shift.as_deref(),
-            aim: aim.as_ref(),
-            control,
-            composition,
-            filter: PieceFilter {
-                keep_degenerate: args.keep.keep_empty,
-                min_membership: args.keep.min_membership,
-                max_copy_notes: args.keep.max_copy_notes,
-                max_copy_fraction: args.keep.max_copy_fraction,
-                index: writer.index(),
-            },
-            max_attempts: args.keep.max_attempts,
-            ..PieceRequest::new(&target.path, &target.styles, *n, decoding)
-        };
-        let found = pieces_while(model, styles, &request, &|| !is_stopped())?;
-        generated.n_attempts += found.n_attempts;
-        for (why, n) in &found.dropped {
-            *generated.dropped.entry(*why).or_default() += n;
-        }
-        let with = (target, &arranger);
-        write(&mut writer, with, found, task.seed, &mut generated)?;
-    }
-    writer.finish()?;
-    generated.is_stopped = is_stopped() && generated.pieces.len() < n;
-    if generated.pieces.len() < n && !generated.is_stopped {
-        note(&format!(
-            "{} of {n} pieces after {} attempts; ask for fewer, or give more `--max-attempts`",
-            generated.pieces.len(),
-            generated.n_attempts,
-        ));
-    }
-    Ok(generated)
+        "attribute_method": AttributeMethod::from(args.attribute_method),
+    })
 }
 
 /// What was written, for people.
@@ -206,119 +212,29 @@ fn lines(generated: &Generated) -> Vec<String> {
     lines
 }
 
-/// Who else plays in new pieces, and how.
-struct Arranger<'a> {
-    model: &'a Model,
-    drummer: Option<Drummer>,
-    /// Windows of an introduction.
-    n_before: usize,
-    expression: Expression,
-}
-
-impl<'a> Arranger<'a> {
-    fn new(
-        model: &'a Model,
-        n_windows: usize,
-        args: &ArrangementArgs,
-        drummer: Option<Drummer>,
-    ) -> anyhow::Result<Self> {
-        let bars = args.intro.map(usize::try_from).transpose()?.unwrap_or(0);
-        let (n_bars, name) = (model.kind().n_bars().max(1), model.kind().name);
-        if bars > 0 && introduction(model.form(), &[], 0).is_none() {
-            bail!("`--intro` leaves out the lead, which is all that `{name}` has; leave it out");
-        }
-        if !bars.is_multiple_of(n_bars) || bars > n_windows * n_bars {
-            bail!(
-                "`--intro {bars}` is no introduction for pieces of {} bars; whole windows are \
-                 allowed, {n_bars} bars each, and no more than the piece has",
-                n_windows * n_bars
-            );
-        }
-        let expression = if args.even { Expression::EVEN } else { Expression::default() };
-        Ok(Self { model, drummer, n_before: bars / n_bars, expression })
+fn write(writer: &mut Writer<'_>, new: NewPiece, seed: u64) -> anyhow::Result<WrittenPiece> {
+    let NewPiece { index, style, component, piece, arranged } = new;
+    let name = format!("{}-seed{seed}-{index:03}", file_name(&style));
+    let mut sidecar = Sidecar {
+        index,
+        style: Some(style),
+        component,
+        z: arranged.z,
+        membership: Some(piece.components),
+        style_membership: Some(piece.membership),
+        attempt: Some(piece.attempt),
+        copy: writer.index().map(|_| CopyCheck { longest: piece.copy }),
+        ..writer.sidecar()
+    };
+    if let Some(form) = &arranged.form {
+        let keys: Vec<i8> = form.slots.iter().map(|slot| slot.key).collect();
+        sidecar.options["keys"] = keys.into();
     }
-
-    /// A piece's windows as they sound, an introduction before them, and the music of all players.
-    fn arranged(
-        &self,
-        writer: &Writer<'_>,
-        piece: &Piece,
-        seed: u64,
-        index: usize,
-    ) -> anyhow::Result<(Vec<Vec<u16>>, NoteSequence)> {
-        let n = self.n_before;
-        let before = |windows: Vec<Vec<u16>>| -> Vec<Vec<u16>> {
-            let opening = introduction(self.model.form(), &windows, n).unwrap_or_default();
-            opening.into_iter().chain(windows).collect()
-        };
-        let form = piece.form.as_ref().map(|form| form.after_introduction(n));
-        let windows = before(piece.sounding(self.model));
-        let mut music = writer.music(&windows, writer.playback());
-        music = match &self.drummer {
-            Some(drummer) => {
-                let own = before(piece.windows.clone());
-                let drums =
-                    drummer.under(&own, self.model, form.as_ref(), index, writer.playback())?;
-                together(self.model, music, drums)
-            }
-            None => named(self.model, music),
-        };
-        if let Some(form) = &form {
-            self.expression.apply(&mut music, form, seed, index as u64);
-        }
-        Ok((windows, music))
+    let form = piece.form.as_ref().map(Form::letters);
+    if let Some(form) = &form {
+        sidecar.options["composed"] = form.clone().into();
     }
-}
-
-fn write(
-    writer: &mut Writer<'_>,
-    (target, arranger): (&Target<'_>, &Arranger<'_>),
-    found: Pieces,
-    seed: u64,
-    generated: &mut Generated,
-) -> anyhow::Result<()> {
-    for piece in found.kept {
-        let index = generated.pieces.len();
-        let (windows, music) = arranger.arranged(writer, &piece, seed, index)?;
-        let mut sidecar = Sidecar {
-            index,
-            style: Some(target.name.clone()),
-            component: target.component(),
-            z: piece.z,
-            membership: Some(piece.components),
-            style_membership: Some(piece.membership),
-            attempt: Some(piece.attempt),
-            copy: writer.index().map(|_| CopyCheck { longest: piece.copy }),
-            ..writer.sidecar()
-        };
-        let form = piece.form.as_ref().map(Form::letters);
-        if let Some(form) = &piece.form {
-            sidecar.options["composed"] = form.letters().into();
-            let keys: Vec<i8> = form.slots.iter().map(|slot| slot.key).collect();
-            sidecar.options["keys"] = keys.into();
-        }
-        let name = format!("{}-seed{seed}-{index:03}", file_name(&target.name));
-        let written = writer.write_music(Output { name, windows, sidecar }, &music, &[])?;
-        generated.pieces.push(WrittenPiece { written, form });
-    }
-    Ok(())
-}
-
-/// The targets of `--style` or `--path`, with the number of pieces of each. Without them, the style
-/// of each piece is drawn by its share of the training music.
-fn targets<'a>(
-    styles: &'a Styles,
-    args: &NewMusicArgs,
-    n: usize,
-    seed: u64,
-) -> anyhow::Result<Vec<(Target<'a>, usize)>> {
-    if let Some(parts) = &args.style {
-        let parts: Vec<_> = parts.iter().map(|part| (part.name.as_str(), part.weight)).collect();
-        return Ok(vec![(Target::blend(styles, &parts)?, n)]);
-    }
-    if !args.path.is_empty() {
-        let names: Vec<&str> = args.path.iter().map(|name| name.trim()).collect();
-        return Ok(vec![(Target::path(styles, &names)?, n)]);
-    }
-    Ok(Target::drawn_by_share(styles, n, seed)?)
+    let output = Output { name, windows: arranged.windows, sidecar };
+    let written = writer.write_music(output, &arranged.music, &[])?;
+    Ok(WrittenPiece { written, form })
 }

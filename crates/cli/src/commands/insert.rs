@@ -16,7 +16,7 @@ use super::writing::{
 };
 use crate::args::{ContinueArgs, FillArgs, InsertArgs, PlaybackArgs};
 
-/// A tune with new bars that was written.
+/// A written tune with new bars.
 #[derive(Serialize)]
 struct WrittenBars {
     #[serde(flatten)]
@@ -48,7 +48,7 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
             let mu = encode_windows(model, &tune.window_tokens());
             styles.membership(model, &mu, style).iter().sum()
         })
-        .context("the model has no style that is not hidden; give `--style`")?,
+        .context("all styles of the model are hidden; give `--style`")?,
     };
     let path = LatentPath::stationary(&styles.distribution(style))?;
     let decoding = Decoding::from(&args.new.decoding);
@@ -109,7 +109,7 @@ fn run(context: &Context, command: &str, args: &InsertArgs, gap: Gap) -> anyhow:
     context.output.result(&written, || written.iter().map(line).collect())
 }
 
-/// The visible style with the largest fit, the first of equals.
+/// The visible style that fits best; the first of equal ones.
 fn own_style(styles: &Styles, fit: impl Fn(&Style) -> f64) -> Option<&Style> {
     let visible = styles.all().iter().filter(|style| !style.hidden);
     let fits = visible.map(|style| (fit(style), style));

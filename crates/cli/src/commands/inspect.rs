@@ -1,4 +1,4 @@
-//! `controlgen inspect`: what is in MIDI files.
+//! `controlgen inspect`: shows the contents of MIDI files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,18 +28,18 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The content of a file, and the part of it that a kind of window can use.
+/// The contents of a file, and the parts that a kind of window can use.
 #[derive(Serialize)]
 struct Inspection<'a> {
     file: String,
-    /// Everything that was read, as the JSON of Magenta's `NoteSequence`.
+    /// Everything read from the file, as the JSON of Magenta's `NoteSequence`.
     sequence: &'a NoteSequence,
-    /// What was damaged and how it was read nevertheless.
+    /// Repairs of damage in the file.
     repairs: &'a [Repair],
     /// The kind of window.
     kind: &'a str,
     n_windows: usize,
-    /// Why there are no more windows: how many of what were left out.
+    /// Reasons why there are no more windows: counts of what was left out.
     skipped: &'a BTreeMap<SkipReason, usize>,
     instruments: Vec<Instrument<'a>>,
 }
@@ -56,7 +56,7 @@ struct Instrument<'a> {
     n_windows: usize,
 }
 
-/// A file as a JSON object, an [`Inspection`] or an error, and as lines for people.
+/// A file as a JSON object, an [`Inspection`] or an error, and as lines for the terminal.
 fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<String>) {
     let failed = |error: String| {
         let lines = vec![format!("{}: {error}", file.display())];
@@ -75,7 +75,7 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
     let instrument = |instrument: u32| {
         let notes = || sequence.notes.iter().filter(|note| note.instrument == instrument);
         let first = notes().next()?;
-        // A window that names no instruments is of all of them.
+        // A window without instruments contains all of them.
         let has = |all: &[u32]| all.is_empty() || all.contains(&instrument);
         Some(Instrument {
             instrument,
@@ -128,7 +128,7 @@ fn inspect(file: &Path, options: &ReadOptions, kind: &Kind) -> (Value, Vec<Strin
     (json!(inspection), lines)
 }
 
-/// The first few of a list.
+/// The first few items of a list.
 fn shorten(items: &[String], none: &str) -> String {
     const SHOWN: usize = 3;
     match items {

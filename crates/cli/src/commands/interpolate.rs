@@ -23,7 +23,7 @@ use crate::progress::{Show, note};
 struct WrittenBack {
     #[serde(flatten)]
     written: Written,
-    /// Fraction of steps that are the same; for note lists, the F1 score of the notes.
+    /// Fraction of steps that are equal; for note lists, the F1 score of the notes.
     accuracy: f64,
     /// The part of the tune that was used.
     tune: serde_json::Value,
@@ -73,8 +73,8 @@ pub(super) fn reconstruct(context: &Context, args: &ReconstructArgs) -> anyhow::
     })
 }
 
-/// An end of an interpolation, as it was typed: a style's mean, or the first window of a tune, with
-/// the warnings about the tune.
+/// An end of an interpolation, as given by the user: a style's mean, or the first window of a tune,
+/// with the warnings about the tune.
 fn end(
     context: &Context,
     session: &Session,
@@ -115,7 +115,7 @@ pub(super) fn interpolate(context: &Context, args: &InterpolateArgs) -> anyhow::
     let read = |name: &String| end(context, &session, name, (request, decoding.seed));
     let found: Vec<(End, Vec<String>)> = names.iter().map(read).collect::<Result<_, _>>()?;
     let warnings: Vec<String> = found.iter().flat_map(|(_, warnings)| warnings.clone()).collect();
-    // The meter or chords of the first.
+    // The meter or chords of the first one.
     let control = found.first().map(|(end, _)| end.control.clone()).unwrap_or_default();
     let ends: Vec<Vec<f32>> = found.into_iter().map(|(end, _)| end.z).collect();
     let interpolation = args.interpolation.into();

@@ -1,4 +1,4 @@
-//! `completions` and `man`: what installs the program's words in a shell and its pages in `man`.
+//! `completions` and `man`: shell completions and man pages.
 
 use std::path::PathBuf;
 
@@ -32,7 +32,8 @@ struct Pages {
 
 pub(super) fn man(context: &Context, args: &ManArgs) -> anyhow::Result<()> {
     let mut program = Cli::definition().disable_help_subcommand(true);
-    // Gives each command its full name, such as `controlgen corpus build`, and the global options.
+    // Sets the full name of each command, for example `controlgen corpus build`, and the global
+    // options.
     program.build();
     let mut pages = Vec::new();
     collect(program, &mut pages)?;
@@ -46,7 +47,7 @@ pub(super) fn man(context: &Context, args: &ManArgs) -> anyhow::Result<()> {
     })
 }
 
-/// The page of a command, then those of the commands below it.
+/// Adds the page of a command, followed by those of its subcommands.
 fn collect(command: clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
     let below: Vec<clap::Command> =
         command.get_subcommands().filter(|command| !command.is_hide_set()).cloned().collect();
@@ -80,7 +81,7 @@ mod tests {
         let (_, page) = pages.iter().find(|(name, _)| name == "controlgen-generate.1").unwrap();
         let page = String::from_utf8(page.clone()).unwrap();
         assert!(page.contains(".TH controlgen-generate 1"), "{page}");
-        // Its own options and those of every command.
+        // Its own options and the global ones.
         assert!(page.contains("temperature") && page.contains("threads"), "{page}");
     }
 

@@ -77,7 +77,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
     let music = writer.music(&mixed.windows, writer.playback());
     let alone = writer.write_music(output(name.clone(), 0), &music, &[("original", &original)])?;
     let program = Program::saturating(args.voice_program);
-    // A mix of several instruments keeps them.
+    // A mix of several instruments keeps their programs.
     let programs = match model.form() {
         WindowForm::Steps(_) => [program; 6],
         WindowForm::Notes(_) => writer.playback().programs,
@@ -105,7 +105,7 @@ pub(super) fn mix(context: &Context, args: &MixArgs) -> anyhow::Result<()> {
                 style.name, written.membership_before, written.membership_after
             ),
             format!(
-                "consonant with the tune: {} of the time together; other styles {}, unrelated music \
+                "consonant with the tune for {} of the common time; other styles {}, unrelated music \
                  {}",
                 share(written.harmony.consonance),
                 share(written.harmony.other_styles),
@@ -172,7 +172,7 @@ pub(super) fn similar(context: &Context, args: &SimilarArgs) -> anyhow::Result<(
     })
 }
 
-/// A variation that was written.
+/// A written variation.
 #[derive(Serialize)]
 struct WrittenVariation {
     #[serde(flatten)]

@@ -20,7 +20,7 @@ pub(super) fn encode(context: &Context, args: &EncodeArgs) -> anyhow::Result<()>
     })
 }
 
-/// A preset for programs.
+/// A preset, for JSON output.
 #[derive(Serialize)]
 struct PresetRow {
     name: &'static str,

@@ -1,4 +1,4 @@
-//! `controlgen render`: MIDI files as sound, pictures and pages.
+//! `controlgen render`: MIDI files as audio, images and pages.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use serde::Serialize;
 use super::Context;
 use crate::args::RenderArgs;
 
-/// What came of one file.
+/// The result for one file.
 #[derive(Serialize)]
 struct Rendered {
     #[serde(with = "corpus::path_text")]
     file: PathBuf,
-    /// How its files' names begin.
+    /// Prefix of the names of its files.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-/// The whole answer.
+/// The complete result.
 #[derive(Serialize)]
 struct Answer {
     #[serde(with = "corpus::path_text")]
@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context, args: &RenderArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Renders a file; returns the name that its outputs have.
+/// Renders a file; returns the name of its outputs.
 fn render(batch: &mut Batch, name: &str, file: &Path) -> anyhow::Result<String> {
     let bytes = if file == Path::new("-") {
         let mut bytes = Vec::new();

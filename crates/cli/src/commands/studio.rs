@@ -11,19 +11,19 @@ use crate::args::StudioArgs;
 use crate::interrupt;
 use crate::progress::{Show, note};
 
-/// The default port: `MUSE` on the keys of a telephone.
+/// The default port: `MUSE` on a telephone keypad.
 const USUAL_PORT: u16 = 6873;
 
-/// Where the studio is.
+/// Address and size of the running studio.
 #[derive(Serialize)]
 struct Serving {
     address: String,
     port: u16,
-    /// The HTTP interface, for programs.
+    /// The address of the HTTP interface, for programs.
     api: String,
-    /// Windows on the map.
+    /// Number of windows on the map.
     n_windows: usize,
-    /// The page, all its files together.
+    /// Total size of the page's files in bytes.
     page_bytes: usize,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     let n_windows = source.as_ref().map(Source::n_windows);
     if n_windows.is_some_and(|n| n >= MAX_POINTS / 2) {
         note(&format!(
-            "the corpus is large: the map shows at most {MAX_POINTS} windows, spread evenly over it"
+            "the corpus is large: the map shows at most {MAX_POINTS} windows, distributed evenly over it"
         ));
     }
     let name = match &args.of.model {
@@ -80,7 +80,7 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
         note("the studio is at the address above, for this machine only; Ctrl-C stops it");
     }
     if !args.no_open {
-        // If no browser can be opened, the address can still be typed.
+        // If no browser can be opened, the user can open the address.
         if let Err(error) = open::that_detached(&serving.address) {
             note(&format!("no browser could be opened ({error}); open the address yourself"));
         }
@@ -88,8 +88,8 @@ pub(super) fn run(context: &Context, args: &StudioArgs) -> anyhow::Result<()> {
     Ok(studio::run(listener, studio, &shutdown)?)
 }
 
-/// A listener at a port of this machine: the one asked for, or else the default one or, if that is
-/// in use, any.
+/// A listener at a port of this machine: the requested one, or else the default one or, if that is
+/// in use, any free one.
 fn listener(port: Option<u16>) -> anyhow::Result<TcpListener> {
     let at = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     match port {

@@ -10,13 +10,12 @@ use controlgen::attribute::AttributeVectors;
 use controlgen::copy::CopyIndex;
 use controlgen::encode::encode_windows;
 use controlgen::generate::{
-    Decoding, LatentPath, PieceFilter, PieceRequest, ReencodingAccuracy, controls_of, pieces,
-    reencoding_accuracy,
+    Decoding, LatentPath, PieceFilter, PieceRequest, StyleCheck, controls_of, pieces,
 };
 use controlgen::model::Model;
 use controlgen::names::Names;
 use controlgen::piano_roll::{Roll, RollRow, draw};
-use controlgen::piece::{PieceFacts, PieceModel};
+use controlgen::piece::{DEFAULT_CANDIDATES, PieceFacts, PieceModel};
 use controlgen::style::{
     FitFacts, FitRequest, FitSummary, Reference, SkippedStyle, Style, Styles, fit as fit_styles,
 };
@@ -29,7 +28,7 @@ use crate::args::{DEFAULT_TEMPERATURE, DecodingArgs, FitArgs, StyleCommand, Styl
 use crate::output::table;
 use crate::progress::note;
 
-/// Number of styles shown if none are named.
+/// Number of styles shown if none are given.
 const LARGEST: usize = 3;
 
 pub(super) fn run(context: &Context, command: StyleCommand) -> anyhow::Result<()> {
@@ -66,15 +65,16 @@ pub(super) fn fit(context: &Context, args: &FitArgs) -> anyhow::Result<()> {
     context.output.result(&fitted.summary, || fitted.lines())
 }
 
-/// The results of a fit that are written into a model folder.
+/// The results of a fit that are written to a model folder.
 pub(super) struct Fitted {
     pub(super) summary: FitSummary,
     index: CopyIndex,
     pieces: Option<PieceFacts>,
 }
 
-/// Fits styles, and makes everything else in a model folder that is derived from the same windows:
-/// whole pieces, attributes, and the copy index, which also receives the music of an older one.
+/// Fits styles, and creates everything else in a model folder that is derived from the same
+/// windows: the model of whole pieces, attributes, and the copy index, which also receives the
+/// music of an older one.
 pub(super) fn fit_all(
     context: &Context,
     model: &Model,
@@ -87,19 +87,19 @@ pub(super) fn fit_all(
     let (corpus, latents, stages) = (&request.corpus, &request.latents, &context.stages);
     let pieces = PieceModel::make(model, &styles, corpus, latents, request.seed, stages);
     if let Err(error) = &pieces {
-        // Music of a window or two has none.
+        // Music of only one or two windows has no model of whole pieces.
         note(&format!("without whole pieces: {}", with_causes(error)));
     }
     let learnt = AttributeVectors::learn(model, &Reference::load(model)?);
     if let Err(error) = &learnt {
-        // Styles don't need them, and not every model has what they are learned from.
+        // Styles don't need attributes, and not every model has the windows for learning them.
         note(&format!("without attributes: {error}"));
     }
     Ok(Fitted { summary, index, pieces: pieces.ok() })
 }
 
 impl Fitted {
-    /// The summary for people.
+    /// The summary for the terminal.
     pub(super) fn lines(&self) -> Vec<String> {
         let summary = &self.summary;
         let mut lines = vec![
@@ -124,7 +124,7 @@ impl Fitted {
     }
 }
 
-/// What was learned about whole pieces, on one line.
+/// The model of whole pieces, in one line.
 fn pieces_line(facts: &PieceFacts) -> String {
     let share = |n: usize| 100.0 * n as f64 / facts.n_windows.max(1) as f64;
     let [exact, varied] = facts.n_returning;
@@ -145,53 +145,74 @@ fn pieces_line(facts: &PieceFacts) -> String {
     )
 }
 
-/// The list for programs.
+/// The list, for JSON output.
 #[derive(Serialize)]
 struct List {
     styles: Vec<Style>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fit: Option<FitFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reencoding: Option<ReencodingAccuracy>,
+    reencoding: Option<StyleCheck>,
+    /// The same of windows that are chosen among several draws, as `generate` does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen: Option<StyleCheck>,
     skipped: Vec<SkippedStyle>,
 }
 
 fn list(context: &Context, of: &StylesArgs, all: bool, check: Option<usize>) -> anyhow::Result<()> {
     let (model, styles) = load(context, of)?;
     let decoding = Decoding { temperature: Some(DEFAULT_TEMPERATURE), seed: 0 };
-    let reencoding = match check {
-        Some(n) => Some(reencoding_accuracy(&model, &styles, n, decoding)?),
-        None => None,
+    let index = CopyIndex::of_model(&model)?;
+    let check = |n_candidates| {
+        let of = |n| StyleCheck::of(&model, &styles, index.as_ref(), (n, n_candidates), decoding);
+        check.map(of).transpose()
     };
+    let (reencoding, chosen) = (check(1)?, check(DEFAULT_CANDIDATES)?);
     let visible = || styles.all().iter().enumerate().filter(|(_, style)| all || !style.hidden);
     let list = List {
         styles: visible().map(|(_, style)| style.clone()).collect(),
         fit: styles.fit_facts().cloned(),
         reencoding,
+        chosen,
         skipped: styles.skipped().to_vec(),
     };
     context.output.result(&list, || {
         let mut lines = lines_of(&visible().collect::<Vec<_>>());
         let n_hidden = styles.all().len() - list.styles.len();
         if n_hidden > 0 {
-            lines.push(format!("{n_hidden} hidden, which --all lists"));
+            lines.push(format!("{n_hidden} hidden; list them with --all"));
         }
         let facts = list.fit.as_ref().map(|facts| lines_of_facts(facts, &list.styles));
         lines.extend(facts.unwrap_or_default());
         for skipped in &list.skipped {
             lines.push(format!("left out {}: {}", skipped.path.display(), skipped.reason));
         }
-        if let Some(found) = &list.reencoding {
-            lines.push(format!(
-                "of {} new windows of each style, {:.1} % are assigned to it when encoded again \
-                 (by chance {:.1} %)",
-                found.n_per_style,
-                100.0 * found.accuracy,
-                100.0 * found.chance,
-            ));
-        }
+        lines.extend(list.reencoding.as_ref().map(line_of_check));
+        lines.extend(list.chosen.as_ref().map(line_of_check));
         lines
     })
+}
+
+/// How new windows turned out.
+fn line_of_check(found: &StyleCheck) -> String {
+    let each = match found.n_candidates {
+        1 => "each a single draw".to_owned(),
+        n => format!("each chosen among {n} draws"),
+    };
+    let mut line = format!(
+        "of {} new windows of each style, {each}, {:.1} % are assigned to it when encoded again (by \
+         chance {:.1} %)",
+        found.n_per_style,
+        100.0 * found.accuracy,
+        100.0 * found.chance,
+    );
+    if let (Some(own), Some(real)) = (found.consonance, found.real_consonance) {
+        line.push_str(&format!("; consonant pairs of tones {own:.3}, in real music {real:.3}"));
+    }
+    if let Some(share) = found.copies_of_8 {
+        line.push_str(&format!("; {:.1} % copy eight notes or more in a row", 100.0 * share));
+    }
+    line
 }
 
 /// Styles with their numbers as a table for people; bars count from 1.
@@ -221,7 +242,7 @@ fn lines_of_facts(facts: &FitFacts, styles: &[Style]) -> Vec<String> {
     if let Some(n) = facts.n_pieces {
         lines.push(format!("styles are clusters of {n} pieces, each a mixture of its windows"));
     }
-    // Those that have not been renamed or hidden since.
+    // Styles that have not been renamed or hidden since.
     let is_listed = |name: &&String| styles.iter().any(|s| s.name == **name && !s.hidden);
     let small: Vec<&str> = facts.small.iter().filter(is_listed).map(String::as_str).collect();
     if !small.is_empty() {
@@ -234,7 +255,7 @@ fn lines_of_facts(facts: &FitFacts, styles: &[Style]) -> Vec<String> {
     lines
 }
 
-/// What to draw.
+/// The images to draw.
 struct Pictures {
     picture: Option<PathBuf>,
     thumbnails: Option<PathBuf>,
@@ -242,7 +263,7 @@ struct Pictures {
     decoding: DecodingArgs,
 }
 
-/// What was shown.
+/// The styles shown.
 #[derive(Serialize)]
 struct Shown<'a> {
     styles: Vec<&'a Style>,
@@ -294,7 +315,7 @@ fn show(
     })
 }
 
-/// A picture of real windows, their reconstructions, and new windows of styles.
+/// An image of real windows, their reconstructions, and new windows in styles.
 fn picture(
     model: &Model,
     styles: &Styles,
@@ -302,7 +323,7 @@ fn picture(
     Pictures { n, decoding, .. }: &Pictures,
 ) -> anyhow::Result<String> {
     let reference = Reference::load(model)?;
-    // Real windows, evenly spread over the corpus.
+    // Real windows, evenly spaced over the corpus.
     let every = (reference.rows.len() / (*n).max(1)).max(1);
     let rows = reference.rows.iter().skip(every / 2).step_by(every).take(*n);
     let real: Vec<Vec<u16>> = rows.map(|row| row.tokens.clone()).collect();

@@ -30,7 +30,7 @@ use crate::progress::{Training, collapse_warning, note};
 const WINDOWS_OF_A_STYLE: usize = 50;
 /// Steps per minute of the compact presets, on two cores.
 const STEPS_A_MINUTE: f64 = 150.0;
-/// Steps in which a model adapts to new music if `--patience` alone decides.
+/// Number of steps for adapting a model to new music if only `--patience` is given.
 const DEFAULT_STEPS: u64 = 1500;
 
 pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
@@ -38,9 +38,9 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     if !args.midi.is_empty() {
         request.corpus = corpus_of(context, args, &request)?;
     }
-    // The second time the program ends at once; the last checkpoint is good.
+    // The second signal ends the program at once; the last checkpoint is valid.
     let stop = interrupt::flag(|| {
-        note("finishing the step and writing a checkpoint; again to stop at once");
+        note("finishing the step and writing a checkpoint; repeat to stop at once");
     })?;
     let n_sequences = request.setup.training.sequences_per_update();
     let mut progress = Training::new(context.show, request.plan, n_sequences, stop);
@@ -48,7 +48,7 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     drop(progress);
     match outcome.stopped {
         StopReason::Request => note(&format!(
-            "stopped; go on with `--resume` and the same options ({} steps so far)",
+            "stopped; continue with `--resume` and the same options ({} steps so far)",
             outcome.n_steps
         )),
         StopReason::Patience => note(&format!(
@@ -75,17 +75,17 @@ pub(super) fn train(context: &Context, args: &TrainArgs) -> anyhow::Result<()> {
     })
 }
 
-/// What came of a run, for programs.
+/// The result of a run, for JSON output.
 #[derive(Serialize)]
 struct Trained<'a> {
     #[serde(flatten)]
     outcome: &'a TrainOutcome,
-    /// With `--midi`.
+    /// Only with `--midi`.
     #[serde(skip_serializing_if = "Option::is_none")]
     fit: Option<&'a FitSummary>,
 }
 
-/// Builds the corpus of `--midi` in the run folder; a resumed run already has it.
+/// Builds the corpus for `--midi` in the run folder; a resumed run already has it.
 fn corpus_of(
     context: &Context,
     args: &TrainArgs,
@@ -112,7 +112,7 @@ fn fit(
     let model = context.model(Some(&outcome.model))?;
     let latents = request.run.latents();
     if latents.exists() {
-        // They were computed with the weights from before this run was resumed.
+        // Existing latents were computed with the weights from before this run was resumed.
         std::fs::remove_dir_all(&latents)
             .with_context(|| format!("can't remove {}", latents.display()))?;
     }
@@ -123,7 +123,7 @@ fn fit(
         seed: request.seed,
         ..FitRequest::new(latents, request.corpus.clone())
     };
-    // New music must not copy the earlier training music either.
+    // New music must not copy the earlier training music, either.
     let older = match &request.setup.from {
         Some(from) => CopyIndex::of_folder(&from.folder, model.kind().name)?,
         None => None,
@@ -134,14 +134,14 @@ fn fit(
 fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> {
     if args.minutes.is_none() && args.steps.is_none() && args.patience.is_none() {
         bail!(
-            "give the end of the training: `--minutes M` or `--steps N`, or `--patience N` to stop \
+            "specify when training ends: `--minutes M` or `--steps N`, or `--patience N` to stop \
              when it no longer improves"
         );
     }
     let max_time = match args.minutes {
         Some(minutes) => Some(
             Duration::try_from_secs_f64(minutes * 60.0)
-                .with_context(|| format!("`--minutes {minutes}` is not a length of time"))?,
+                .with_context(|| format!("`--minutes {minutes}` is not a valid duration"))?,
         ),
         None => None,
     };
@@ -158,7 +158,7 @@ fn request(context: &Context, args: &TrainArgs) -> anyhow::Result<TrainRequest> 
     let run = RunFolder::new(&args.out);
     if setup.from.is_some() && !args.midi.is_empty() {
         if args.resume && run.config().exists() {
-            // With the schedule that it began with.
+            // With its original schedule.
             setup.training.learning_rate = RunConfig::load(&run.config())?.training.learning_rate;
         } else {
             setup.adapt(n_steps_of(args));
@@ -189,7 +189,7 @@ fn n_steps_of(args: &TrainArgs) -> u64 {
     args.steps.or(by_time).unwrap_or(DEFAULT_STEPS)
 }
 
-/// A training run's outcome for people.
+/// The result of a training run for the terminal.
 fn lines(outcome: &TrainOutcome) -> Vec<String> {
     let mut lines = vec![
         format!(

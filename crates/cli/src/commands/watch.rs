@@ -15,25 +15,25 @@ use crate::args::{ArrangementArgs, NewMusicArgs, WatchArgs};
 use crate::interrupt;
 use crate::progress::note;
 
-/// What was done until the end.
+/// The result, when the command ends.
 #[derive(Serialize)]
 struct Watched {
     #[serde(with = "corpus::path_text")]
     folder: PathBuf,
-    /// Takes written.
+    /// Number of takes written.
     n_takes: u64,
-    /// The seed that the next take would have had.
+    /// The seed of the next take.
     next_seed: u64,
 }
 
 pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     let session = open(context, &args.music.of)?;
     let stop = interrupt::flag(|| {})?;
-    // Takes are looped, so their tempo and loudness don't change.
+    // Takes are looped, so their tempo and loudness are constant.
     let arrangement = ArrangementArgs { even: true, ..args.music.arrangement };
     let music = NewMusicArgs { arrangement, ..args.music.clone() };
     std::fs::create_dir_all(&args.folder).map_err(io("create the folder", &args.folder))?;
-    note(&format!("keeping {} takes in {}; Ctrl-C ends", args.n, args.folder.display()));
+    note(&format!("keeping {} takes in {}; Ctrl-C stops", args.n, args.folder.display()));
     let n = usize::try_from(args.n)?;
     let mut watched =
         Watched { folder: args.folder.clone(), n_takes: 0, next_seed: args.music.decoding.seed };
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
         let seed = watched.next_seed;
         watched.next_seed = seed.wrapping_add(1);
         if is_taken(&args.folder, seed)? {
-            // A take of an earlier run counts as one.
+            // An existing take of an earlier run counts.
             takes.extend(takes_of(&args.folder, seed)?);
             continue;
         }
@@ -61,18 +61,18 @@ pub(super) fn run(context: &Context, args: &WatchArgs) -> anyhow::Result<()> {
     }
     context.output.result(&watched, || {
         vec![format!(
-            "{} takes written; go on with `--seed {}`",
+            "{} takes written; continue with `--seed {}`",
             watched.n_takes, watched.next_seed
         )]
     })
 }
 
-/// Whether there is a take of a seed already.
+/// Whether there is already a take with this seed.
 fn is_taken(folder: &Path, seed: u64) -> anyhow::Result<bool> {
     Ok(!takes_of(folder, seed)?.is_empty())
 }
 
-/// The takes of a seed: what `generate` names so.
+/// The takes with a seed, by the file names that `generate` gives.
 fn takes_of(folder: &Path, seed: u64) -> anyhow::Result<Vec<PathBuf>> {
     let ending = format!("-seed{seed}-000.mid");
     let mut takes = Vec::new();

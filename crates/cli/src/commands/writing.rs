@@ -1,4 +1,4 @@
-//! Writing music, for all commands: MIDI files with their sidecars, and on request sound, pictures
+//! Writing music, for all commands: MIDI files with their sidecars, and on request audio, images
 //! and a page.
 
 use std::path::{Path, PathBuf};
@@ -28,10 +28,10 @@ use crate::progress::note;
 pub(super) struct Written {
     #[serde(with = "corpus::path_text")]
     pub(super) file: PathBuf,
-    /// The component that it most probably belongs to after encoding it again.
+    /// The most probable component after encoding it again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) component: Option<usize>,
-    /// Its membership in the style asked for.
+    /// Its membership in the requested style.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) membership: Option<f64>,
     /// The search for copies of training music.
@@ -40,7 +40,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// The file with its measurements, on one line.
+    /// The file with its measurements, in one line.
     pub(super) fn line(&self) -> String {
         let mut line = self.file.display().to_string();
         if let Some(membership) = self.membership {
@@ -62,11 +62,11 @@ impl Written {
 pub(super) struct Output {
     pub(super) name: String,
     pub(super) windows: Vec<Vec<u16>>,
-    /// The properties of this piece alone.
+    /// The properties of this piece only.
     pub(super) sidecar: Sidecar,
 }
 
-/// Where a command's pieces go, in which formats, and how they sound.
+/// The folder, formats and playback settings for a command's pieces.
 pub(super) struct Destination<'a> {
     pub(super) out: &'a Path,
     /// The heading of the page.
@@ -75,7 +75,7 @@ pub(super) struct Destination<'a> {
     pub(super) playback: &'a PlaybackArgs,
     pub(super) overwrite: Overwrite,
     /// The tune that the pieces are made from: they have its tempo and its key unless others are
-    /// asked for.
+    /// requested.
     pub(super) tune: Option<&'a Tune>,
 }
 
@@ -103,14 +103,14 @@ pub(super) struct Writer<'a> {
     batch: Batch,
     /// Semitones by which pieces are transposed when they are written.
     transpose: i32,
-    /// Semitones by which each window of the tune was transposed to the common key; pieces are
-    /// moved back by as many. Empty if a key is asked for, or without a tune.
+    /// Semitones by which each window of the tune was transposed to the common key, which is
+    /// reversed for the pieces. Empty if a key is requested, or without a tune.
     moved: Vec<i8>,
     shared: Sidecar,
 }
 
 impl<'a> Writer<'a> {
-    /// A writer for a command with its options.
+    /// A writer for a command with the given options.
     pub(super) fn new(
         session: &'a Session,
         to: Destination<'_>,
@@ -153,7 +153,7 @@ impl<'a> Writer<'a> {
         Ok(Self { model, styles, index, playback, batch, transpose, moved, shared })
     }
 
-    /// Moves the written music back to where the tune was, if `--transpose-back` is given.
+    /// Shifts the written music back to the range of the tune, if `--transpose-back` is given.
     pub(super) fn transposed(mut self, taking: &TuneArgs, tune: &Tune) -> Self {
         if taking.transpose_back {
             self.transpose = -tune.transposed;
@@ -167,17 +167,17 @@ impl<'a> Writer<'a> {
         self.index
     }
 
-    /// A sidecar with the properties that all outputs share.
+    /// A sidecar with the properties shared by all outputs.
     pub(super) fn sidecar(&self) -> Sidecar {
         self.shared.clone()
     }
 
-    /// How music sounds.
+    /// The playback settings.
     pub(super) fn playback(&self) -> &NoteListPlayback {
         &self.playback
     }
 
-    /// Windows as music, transposed as asked for.
+    /// Windows as music, transposed as requested.
     pub(super) fn music(&self, windows: &[Vec<u16>], playback: &NoteListPlayback) -> NoteSequence {
         let form = self.model.form();
         let mut windows = windows.to_vec();
@@ -193,14 +193,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes a piece with its sidecar. Components and copies are determined here unless the
-    /// sidecar contains them.
+    /// sidecar already contains them.
     pub(super) fn write(&mut self, output: Output) -> anyhow::Result<Written> {
         let music = self.music(&output.windows, &self.playback);
         self.write_music(output, &music, &[])
     }
 
-    /// Like [`Self::write`], for music that is more than its windows, with other labeled music next
-    /// to it on the page.
+    /// Like [`Self::write`], for music in addition to its windows, with other labeled music next to
+    /// it on the page.
     pub(super) fn write_music(
         &mut self,
         output: Output,
@@ -219,7 +219,7 @@ impl<'a> Writer<'a> {
                 sidecar.copy = Some(CopyCheck { longest });
             }
             (None, None) => sidecar.warnings.push(
-                "copies of training music were not looked for: the model has no `copy.index`"
+                "copies of training music were not searched for: the model has no `copy.index`"
                     .to_owned(),
             ),
             _ => {}
@@ -227,7 +227,7 @@ impl<'a> Writer<'a> {
         if music.notes.is_empty() {
             sidecar
                 .warnings
-                .push("no note in it; try another seed or a lower temperature".to_owned());
+                .push("it has no notes; try another seed or a lower temperature".to_owned());
         }
         let component = sidecar.membership.as_deref().and_then(argmax);
         let file = self.batch.write_beside(&name, music, &sidecar, beside)?;
@@ -235,19 +235,19 @@ impl<'a> Writer<'a> {
         Ok(Written { file, component, membership, copy })
     }
 
-    /// Writes what comes last, such as the page.
+    /// Writes the remaining files, for example the page.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         self.batch.finish()?;
         Ok(())
     }
 }
 
-/// Maximum number of bytes that the name of a style or tune takes in a file name: blends of many
-/// styles have long names.
+/// Maximum length, in bytes, of the name of a style or tune in a file name: blends of many styles
+/// have long names.
 const MAX_PART: usize = 60;
 
-/// Reads a tune and reports on standard error which track it is, how it was changed and which notes
-/// are used.
+/// Reads a tune and reports on standard error the selected track, the changes made and the notes
+/// used.
 pub(super) fn read_tune(
     context: &Context,
     path: &Path,
@@ -257,7 +257,7 @@ pub(super) fn read_tune(
     Ok(read_tune_and_sequence(context, path, model, taking)?.0)
 }
 
-/// Like [`read_tune`]; also returns everything in the file.
+/// Like [`read_tune`], and also returns the complete contents of the file.
 pub(super) fn read_tune_and_sequence(
     context: &Context,
     path: &Path,
@@ -295,7 +295,7 @@ pub(super) fn tune_options(tune: &Tune) -> Value {
     })
 }
 
-/// A style's name as part of a file's name.
+/// A style's name for use in a file name.
 pub(super) fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' };
     shortened(&name.chars().map(plain).collect::<String>(), MAX_PART)

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Steps of a sparkline, lowest first.
+/// Levels of a sparkline, lowest first.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Characters of a sparkline.
+/// Width of a sparkline in characters.
 const WIDTH: usize = 24;
 
 /// Three lines on standard error.
@@ -24,7 +24,7 @@ pub(super) struct Panel {
 }
 
 impl Panel {
-    /// A panel whose bar ends at `total`, if there is an end.
+    /// Creates a panel with a bar up to `total`, if there is a total.
     pub(super) fn new(total: Option<u64>) -> Self {
         let lines = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let style = |template: &str| {
@@ -59,7 +59,7 @@ impl Panel {
 
     /// Prints a line above the panel.
     pub(super) fn print(&self, line: &str) {
-        // Standard error is gone if this fails, and the panel with it.
+        // If this fails, standard error is closed, and the panel is invisible.
         let _ = self.lines.println(crate::output::printable(line));
     }
 }
@@ -72,8 +72,8 @@ impl Drop for Panel {
     }
 }
 
-/// The course of some figures in a few characters: means of groups, the lowest `▁`, the highest
-/// `█`.
+/// A few characters that show the course of some values: means of groups, from the lowest `▁` to
+/// the highest `█`.
 pub(super) fn sparkline(values: &[f64]) -> String {
     let group = values.len().div_ceil(WIDTH).max(1);
     let means: Vec<f64> =
@@ -87,7 +87,7 @@ pub(super) fn sparkline(values: &[f64]) -> String {
     means.iter().map(block).collect()
 }
 
-/// Time for people: `1h 05m`, `4m 09s`, `7s`.
+/// A duration for display: `1h 05m`, `4m 09s`, `7s`.
 pub(super) fn duration(time: Duration) -> String {
     let secs = time.as_secs();
     match (secs / 3600, secs / 60 % 60, secs % 60) {
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(sparkline(&[8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]), "█▇▆▅▄▃▂▁");
         assert_eq!(sparkline(&[3.0, 3.0]), "▁▁");
         assert_eq!(sparkline(&[]), "");
-        // Two values a character.
+        // Two values per character.
         let falling: Vec<f64> = (0..48).map(|i| f64::from(48 - i)).collect();
         let line = sparkline(&falling);
         assert_eq!(line.chars().count(), WIDTH);

@@ -11,14 +11,14 @@ use musicvae::train::{Plan, StepMetrics, StepTimes};
 use super::panel::{Panel, duration, sparkline};
 use super::{LINE_EVERY, Show, note};
 
-/// Time between two pictures of the panel; more tell no more.
+/// Time between two updates of the panel.
 const PANEL_EVERY: Duration = Duration::from_millis(100);
 
-/// Shows a training run and stops it at Ctrl-C.
+/// Shows a training run and stops it on Ctrl-C.
 pub(crate) struct Training {
     show: Show,
     plan: Plan,
-    /// Sequences of a step.
+    /// Number of sequences per step.
     n_sequences: usize,
     panel: Option<Panel>,
     first_step: u64,
@@ -66,7 +66,7 @@ impl Training {
         let rate = self.rate(metrics);
         let (position, of) = match (self.plan.max_steps, self.plan.max_time) {
             (Some(steps), None) => (metrics.step + 1, format!("/{steps}")),
-            // With a time limit the bar counts seconds.
+            // With a time limit, the bar counts seconds.
             (_, Some(_)) => (elapsed.as_secs(), String::new()),
             (None, None) => (metrics.step + 1, String::new()),
         };
@@ -98,7 +98,7 @@ pub(crate) fn collapse_warning(scores: &Scores) -> Option<String> {
     scores.is_collapsed().then(|| {
         format!(
             "warning: latents hardly differ from window to window ({:.1} bits, {} active units), so \
-             no styles can be found in them; if that stays so, train with a lower `--beta`, more \
+             no styles can be found in them; if this persists, train with a lower `--beta`, more \
              `--free-bits`, or a `--beta-warmup`",
             scores.kl_bits(),
             scores.active_units(),
@@ -112,7 +112,7 @@ impl TrainProgress for Training {
         self.start = Instant::now();
         if self.show != Show::Nothing {
             let from = if n_steps > 0 {
-                format!(", going on after step {n_steps}")
+                format!(", continuing after step {n_steps}")
             } else {
                 String::new()
             };

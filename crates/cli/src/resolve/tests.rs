@@ -17,7 +17,7 @@ fn settings_keep_of_the_preset_what_was_not_typed() {
     let applied = typed.apply(preset);
     assert_eq!(applied.sequences_per_update(), 64);
     assert_eq!(applied.max_transposition, 2);
-    // The preset's lowest rate, 1e-5, is not risen to.
+    // The preset's lowest rate, 1e-5, is not raised.
     assert_eq!(applied.learning_rate.at(0), 1e-6);
     assert_eq!(applied.learning_rate.at(1_000_000), 1e-6);
     assert_eq!(applied.recurrent_precision, RecurrentPrecision::Bf16);

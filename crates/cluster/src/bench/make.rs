@@ -8,10 +8,11 @@ use note_seq::midi::{self, ReadOptions, WriteOptions};
 
 use crate::output::status;
 
-/// Larger files are rarely music, and repeating them would dominate the corpus.
+/// Size limit of a source file: larger ones are rarely music, and repeating them would dominate the
+/// corpus.
 const MAX_BYTES: u64 = 1 << 20;
 const FILES_PER_FOLDER: usize = 1000;
-/// One file in a hundred is damaged, and one is a copy of its predecessor.
+/// Of every hundred files, one is damaged and one is a copy of its predecessor.
 const ODD: usize = 100;
 
 /// Makes `n_files` files from those in `dirs`, unless they already exist.

@@ -146,13 +146,13 @@ impl Cluster {
         Ok(id)
     }
 
-    /// Peak memory of the scheduler, of the executors, and of the killed executors.
+    /// Peak memory of the scheduler, the executors, and the killed executors.
     pub(super) fn peaks(&self) -> Vec<u64> {
         let running = std::iter::once(&self.scheduler).chain(&self.executors);
         running.map(|process| process.peak).chain(self.killed_peaks.iter().copied()).collect()
     }
 
-    /// The most bytes that the executors had on disk for others to fetch.
+    /// Maximum number of bytes on the executors' disks for others to fetch.
     pub(super) fn shuffled(&self) -> u64 {
         self.shuffled
     }
@@ -216,7 +216,7 @@ impl Driver {
 mod walk {
     use std::path::Path;
 
-    /// Total size of the files in a folder; files that disappear meanwhile don't count.
+    /// Total size of the files in a folder; files that disappear in the meantime don't count.
     pub(super) fn size_of_folder(folder: &Path) -> u64 {
         let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
         entries

@@ -98,7 +98,7 @@ fn encode(tokens: &ArrayRef, spec: &ModelSpec) -> Result<StructArray> {
     Ok(StructArray::try_new(fields, columns, None)?)
 }
 
-/// The tokens of each row, of lists of one length or of any length.
+/// The tokens of each row; lists may have a fixed or a variable length.
 fn windows(tokens: &ArrayRef) -> Result<Vec<Vec<u16>>> {
     let rows: Vec<ArrayRef> = match (tokens.as_fixed_size_list_opt(), tokens.as_list_opt::<i32>()) {
         (Some(list), _) => list.iter().flatten().collect(),

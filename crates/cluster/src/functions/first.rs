@@ -273,7 +273,7 @@ mod tests {
         ]
     }
 
-    /// The kept values of each group, as (train, held out); `-` for nothing.
+    /// The kept values of each group, as (train, held out); `-` for none.
     fn texts(kept: &ArrayRef) -> Vec<(String, String)> {
         let sides = kept.as_struct();
         let text = |side: usize, at: usize| {

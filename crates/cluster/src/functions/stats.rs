@@ -67,14 +67,14 @@ impl AggregateUDFImpl for GmmStats {
 /// Decodes the statistics from a result of the function (which is null if there were no rows).
 ///
 /// # Errors
-/// If the bytes are not statistics.
+/// Returns an error if the bytes are not statistics.
 pub fn decode_stats(result: &[u8]) -> Result<SufficientStats> {
     let stats: SufficientStats = postcard::from_bytes(result).map_err(external)?;
     stats.check_format().map_err(external)?;
     Ok(stats)
 }
 
-/// Rows waiting for a block to fill up, and the statistics of the blocks before.
+/// Rows waiting for a block to fill up, and the statistics of earlier blocks.
 #[derive(Debug, Default)]
 struct Accumulated {
     /// The step whose mixture the rows are scored with.
@@ -89,8 +89,8 @@ struct Accumulated {
 }
 
 impl Accumulated {
-    /// Runs E steps over the waiting rows, `ROWS_PER_BLOCK` at a time; an incomplete block only if
-    /// `is_last`.
+    /// Runs E steps over the waiting rows, `ROWS_PER_BLOCK` at a time; over an incomplete block
+    /// only if `is_last`.
     fn collect(&mut self, is_last: bool) -> Result<()> {
         let Some(step) = &self.step else { return Ok(()) };
         let d = step.dimensions.len();

@@ -2,7 +2,7 @@
 //! describes them.
 //!
 //! A task that runs again, because its machine died or the row naming its shards was lost, leaves
-//! shards that no answer names. [`crate::commit`] takes over the named shards and removes the rest.
+//! shards that no answer names. [`crate::commit`] keeps the named shards and removes the rest.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct Written {
 /// Decodes the rows that tasks returned.
 ///
 /// # Errors
-/// If the rows are not of this kind.
+/// Returns an error if the rows are not of this kind.
 pub fn written(batches: &[RecordBatch]) -> Result<Vec<Written>> {
     let mut all = Vec::new();
     for batch in batches {

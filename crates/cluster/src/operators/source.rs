@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use corpus::steps::{Candidate, Steps};
+use corpus::stages::{BuildStages, Candidate};
 use corpus::table::Split;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, RecordBatch,
@@ -31,7 +31,7 @@ use crate::store;
 /// Rows per batch.
 const ROWS_PER_BATCH: usize = 1 << 13;
 
-/// The windows of all chunks, as a table that is computed while it is read.
+/// The windows of all chunks, as a table that is computed while being read.
 #[derive(Debug)]
 pub struct ChunkTable {
     plan: Arc<OperatorExec>,
@@ -41,7 +41,7 @@ impl ChunkTable {
     /// The windows of the chunks `0..n_chunks` of a job, in `n_partitions` partitions.
     ///
     /// # Errors
-    /// Never, as long as the numbers fit into memory.
+    /// None, as long as the numbers fit into memory.
     pub fn new(out: PathBuf, n_chunks: u32, n_partitions: usize) -> Result<Self> {
         let chunks: Vec<u32> = (0..n_chunks).collect();
         let input = chunks_exec(&chunks, n_partitions)?;
@@ -81,7 +81,7 @@ impl TableProvider for ChunkTable {
 /// Chunk numbers, one per batch, in at most `n_partitions` partitions of consecutive numbers.
 ///
 /// # Errors
-/// Never, as long as the numbers fit into memory.
+/// None, as long as the numbers fit into memory.
 pub fn chunks_exec(chunks: &[u32], n_partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = Arc::new(Schema::new(vec![Field::new("chunk", DataType::UInt32, false)]));
     let batch = |chunk: &u32| {
@@ -120,10 +120,10 @@ pub(super) fn read_files(
         while let Some(batch) = input.try_next().await? {
             chunks.extend(chunk_numbers(&batch)?);
         }
-        let steps = Job::read_from(&out).map_err(external)?.steps().map_err(external)?;
+        let build = Job::read_from(&out).map_err(external)?.build_stages().map_err(external)?;
         let fetch = |urls: &[String]| store::fetch(&runtime, urls);
         let tag = uuid::Uuid::new_v4().to_string();
-        steps.read(&chunks, &tag, &fetch).map_err(external)?;
+        build.read(&chunks, &tag, &fetch).map_err(external)?;
         let column: ArrayRef = Arc::new(UInt64Array::from(vec![chunks.len() as u64]));
         Ok(RecordBatch::try_new(result, vec![column])?)
     };
@@ -137,19 +137,19 @@ pub(super) fn windows(
     input: SendableRecordBatchStream,
 ) -> SendableRecordBatchStream {
     let result = Arc::clone(&schema);
-    let mut steps: Option<Steps> = None;
+    let mut build: Option<BuildStages> = None;
     let batches = input
         .map(move |batch| {
             let chunks = chunk_numbers(&batch?)?;
-            let steps = match &steps {
-                Some(steps) => steps,
-                None => {
-                    steps.insert(Job::read_from(&out).map_err(external)?.steps().map_err(external)?)
-                }
+            let build = match &build {
+                Some(build) => build,
+                None => build.insert(
+                    Job::read_from(&out).map_err(external)?.build_stages().map_err(external)?,
+                ),
             };
             let mut rows = Rows::new(Arc::clone(&result));
             for chunk in chunks {
-                steps.windows(chunk, &mut |window| rows.push(&window)).map_err(external)?;
+                build.windows(chunk, &mut |window| rows.push(&window)).map_err(external)?;
             }
             rows.finish()
         })

@@ -1,4 +1,4 @@
-//! Failures are reported by name, nothing hangs, and nothing is half written.
+//! Failures are reported by name, nothing hangs, and no output is left incomplete.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ fn a_model_that_one_executor_does_not_have_is_named() {
     assert!(answer.stderr.contains("model has no `config.json`"), "{}", answer.stderr);
     assert_eq!(leftovers(&dir.path("out")), Vec::<String>::new());
 
-    // Once the model is there, the same run continues.
+    // Once the model exists, the same run continues.
     std::fs::create_dir_all(dir.path("without/model")).unwrap();
     for name in ["config.json", "weights.safetensors"] {
         std::fs::copy(model.join(name), dir.path("without/model").join(name)).unwrap();
@@ -76,7 +76,7 @@ fn a_scheduler_without_executors_is_named() {
     assert!(answer.stderr.contains("no executor has registered at"), "{}", answer.stderr);
 }
 
-/// Fails with `expected`, leaves nothing half written, and resumes once the cause is gone.
+/// Fails with `expected`, leaves no incomplete output, and resumes once the cause is removed.
 fn fails_and_goes_on(dir: &Dir, out: &str, fail: impl FnOnce(&str) -> Answer, expected: &str) {
     let plan = dir.plan(out, None);
     let answer = fail(&plan);
@@ -112,7 +112,7 @@ fn a_full_disk_is_named_and_leaves_nothing_half_written() {
     mount(&["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs"]);
     let fail = |plan: &str| {
         let answer = dir.run(&["run", plan, "--local"]);
-        // More space.
+        // Make room.
         mount(&["mount", "-o", "remount,size=64m"]);
         answer
     };

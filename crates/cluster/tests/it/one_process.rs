@@ -1,5 +1,5 @@
-//! Plans in one process: they give the results of one machine without plans, and interrupted runs
-//! resume.
+//! Plans in one process: they give the same results as one machine without plans, and interrupted
+//! runs resume.
 
 use crate::support::Dir;
 

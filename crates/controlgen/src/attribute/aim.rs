@@ -5,13 +5,16 @@ use note_seq::window::WindowForm;
 use super::{Attribute, AttributeError, AttributeVectors, Dial, measure_all};
 use crate::style::Style;
 
-/// Distances are cut at this number of standard deviations.
+/// Beyond this number of standard deviations, distances grow with their logarithm: they still tell
+/// which draw is nearer, but a value that no draw comes near doesn't outweigh the others asked for.
 const FAR: f64 = 4.0;
+/// The distance of a window that lacks an attribute: as if it were `e` times as far.
+const MISSING: f64 = 2.0 * FAR;
 
-/// Values of attributes that new music is to have.
+/// Target values of attributes for new music.
 ///
-/// Shifting latents in one direction changes only attributes that are nearly linear in it. So the
-/// attributes are also measured on the music itself: of several draws, the nearest is kept
+/// Shifting latents in one direction changes only attributes that are nearly linear in it. So
+/// attributes are also measured on the music itself, and of several samples the nearest is kept
 /// ([`Aim::distance`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aim {
@@ -30,7 +33,7 @@ impl Aim {
     /// The value of an attribute, in its own unit.
     ///
     /// # Errors
-    /// [`AttributeError::Unlearnt`].
+    /// Returns [`AttributeError::Unlearnt`] if the attribute was not learned.
     pub fn value(
         vectors: &AttributeVectors,
         attribute: Attribute,
@@ -44,7 +47,7 @@ impl Aim {
     /// the mean of these styles by their cards (or, without cards, from the mean of all music).
     ///
     /// # Errors
-    /// [`AttributeError::Unlearnt`].
+    /// Returns [`AttributeError::Unlearnt`] if an attribute was not learned.
     pub fn of_dials(
         vectors: &AttributeVectors,
         dials: &[Dial],
@@ -64,8 +67,8 @@ impl Aim {
     }
 
     /// Root mean square of the distances of a window from the target values, each in standard
-    /// deviations of the training music and at most 4. An attribute that the window lacks counts as
-    /// 4.
+    /// deviations of the training music up to 4, and beyond `4 (1 + ln (distance / 4))`. An
+    /// attribute that the window lacks counts as 8.
     ///
     /// # Panics
     /// If the tokens are not a window of the form.
@@ -73,8 +76,10 @@ impl Aim {
         let attributes: Vec<Attribute> = self.at.iter().map(|wanted| wanted.attribute).collect();
         let measured = measure_all(&attributes, form, window);
         let squares = self.at.iter().zip(measured).map(|(wanted, found)| {
-            let away = found.map_or(FAR, |found| (found - wanted.value).abs() / wanted.std_dev);
-            away.min(FAR).powi(2)
+            let Some(found) = found else { return MISSING.powi(2) };
+            let away = (found - wanted.value).abs() / wanted.std_dev;
+            let away = if away > FAR { FAR * (1.0 + (away / FAR).ln()) } else { away };
+            away.powi(2)
         });
         (squares.sum::<f64>() / self.at.len().max(1) as f64).sqrt()
     }
@@ -112,10 +117,11 @@ mod tests {
         let (density, range) = (wanted(Attribute::Density, 7.0), wanted(Attribute::Range, 13.0));
         let both = Aim { at: vec![density, range] };
         assert_eq!(both.distance(&form, &tokens), (1.5_f64.powi(2) / 2.0).sqrt());
-        assert_eq!(both.distance(&form, &[0; 16]), FAR, "no notes");
-        assert_eq!(
-            Aim { at: vec![wanted(Attribute::Density, 70.0)] }.distance(&form, &tokens),
-            FAR
-        );
+        assert_eq!(both.distance(&form, &[0; 16]), MISSING, "no notes");
+        // 33 deviations away, and 8: of two that are far, the nearer is the nearer.
+        let far = |value| Aim { at: vec![wanted(Attribute::Density, value)] };
+        let [farther, nearer] = [70.0, 20.0].map(|value| far(value).distance(&form, &tokens));
+        assert!((farther - 4.0 * (1.0 + (33.0_f64 / 4.0).ln())).abs() < 1e-12);
+        assert!((nearer - 4.0 * (1.0 + 2.0_f64.ln())).abs() < 1e-12);
     }
 }

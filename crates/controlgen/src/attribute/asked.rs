@@ -1,5 +1,5 @@
-//! How well new music has what was asked for: values asked over the whole range of an attribute,
-//! and what is measured in draws from the styles.
+//! Comparison of requested and measured values of an attribute, over its whole range, in samples
+//! from the styles.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,43 +10,59 @@ use crate::model::Model;
 use crate::piece::{Composition, FormRequest};
 use crate::style::{Reference, Style, Styles};
 
-/// The largest value asked for, as a percentile of the training music's.
+/// The largest requested value, as a percentile of the training music.
 const HIGHEST: usize = 99;
+/// The most deviations that latents are shifted by: farther off the mean, no music was encoded, and
+/// what is decoded there is no music either.
+const MOST_SHIFT: f64 = 3.0;
 
-/// The values to ask for, and how windows are drawn.
+/// Start of the range of values asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LowestAsked {
+    /// At the lowest value in the training music, as LC-Diff's labels do (arXiv 2511.07156). Of
+    /// some attributes that is an outlier, and most of the range has no music.
+    Lowest,
+    /// At the training music's first percentile.
+    FirstPercentile,
+}
+
+/// The values to request, and sampling options.
 #[derive(Clone, Copy, Debug)]
 pub struct AskedRequest {
     /// The attribute.
     pub attribute: Attribute,
-    /// Values from the lowest in the training music to its 99th percentile, evenly spaced.
+    /// Values up to the 99th percentile of the training music's, evenly spaced.
     pub n_values: usize,
-    /// Windows drawn for each.
+    /// The lowest value to ask for.
+    pub lowest: LowestAsked,
+    /// Number of windows sampled for each value.
     pub n_per_value: usize,
-    /// Draws that each window is the nearest of.
+    /// Number of samples from which the nearest window is kept.
     pub n_candidates: usize,
-    /// How latents become tokens.
+    /// Decoding options.
     pub decoding: Decoding,
 }
 
-/// What was asked for and what was measured.
+/// Requested and measured values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskedReport {
-    /// The value asked of each window.
+    /// The value requested for each window.
     pub asked: Vec<f64>,
-    /// What it has.
+    /// The value measured in it.
     pub measured: Vec<f64>,
-    /// Spearman's rank correlation of both; `None` where one never changes.
+    /// Spearman's rank correlation of the two; `None` if either is constant.
     pub spearman: Option<f64>,
-    /// Pearson's correlation of both.
+    /// Pearson's correlation of the two.
     pub pearson: Option<f64>,
-    /// Windows that lack the attribute.
+    /// Number of windows that lack the attribute.
     pub n_missing: usize,
 }
 
-/// Draws windows of all styles by their shares, asked to have certain values of an attribute.
+/// Samples windows of all styles in proportion to their shares, with target values for an
+/// attribute.
 ///
 /// # Errors
-/// [`AttributeError`]: for an attribute that was not learned, or settings out of range.
+/// Returns an [`AttributeError`] if the attribute was not learned, or if settings are out of range.
 pub fn asked_report(
     model: &Model,
     styles: &Styles,
@@ -60,7 +76,11 @@ pub fn asked_report(
     let mut known: Vec<f64> =
         known.filter_map(|row| request.attribute.measure(form, &row.tokens)).collect();
     known.sort_by(f64::total_cmp);
-    let low = known.first().copied().unwrap_or(vector.mean);
+    let first = match request.lowest {
+        LowestAsked::Lowest => 0,
+        LowestAsked::FirstPercentile => known.len() * (100 - HIGHEST) / 100,
+    };
+    let low = known.get(first).copied().unwrap_or(vector.mean);
     let high = known.get(known.len() * HIGHEST / 100).copied().unwrap_or(vector.mean);
     let targets: Vec<&Style> = styles.all().iter().collect();
     let path = LatentPath::stationary(styles.mixture()).map_err(GenerateError::from)?;
@@ -70,7 +90,7 @@ pub fn asked_report(
         let along = value as f64 / (request.n_values.max(2) - 1) as f64;
         let wanted = low + along * (high - low);
         let aim = Aim::value(vectors, request.attribute, wanted)?;
-        let by = (wanted - vector.mean) / vector.std_dev;
+        let by = ((wanted - vector.mean) / vector.std_dev).clamp(-MOST_SHIFT, MOST_SHIFT);
         let dial = Dial { attribute: request.attribute, by };
         let shift = vectors.shift(&[dial], AttributeMethod::default())?;
         let seed = request.decoding.seed.wrapping_add(value as u64);

@@ -1,4 +1,4 @@
-//! How well dials do: what the music does when they are turned, and what else moves.
+//! Effect of shifting attributes: the change in the music, including the other attributes.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,66 +8,68 @@ use crate::generate::{Decoding, controls_of};
 use crate::model::Model;
 use crate::style::Reference;
 
-/// The usual offsets at which a dial is measured, in standard deviations.
+/// Default offsets at which the effect is measured, in standard deviations.
 pub const DIALS: [f64; 9] = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0];
 
-/// The attribute to shift, and where.
+/// The attribute to shift, and the offsets.
 #[derive(Clone, Debug)]
 pub struct DialRequest<'a> {
-    /// The attribute that is turned.
+    /// The attribute to shift.
     pub attribute: Attribute,
-    /// How its direction was found.
+    /// The method by which its direction was found.
     pub method: AttributeMethod,
-    /// Positions of the dial, in deviations.
+    /// Offsets, in standard deviations.
     pub dials: &'a [f64],
-    /// Windows of the reference that it is turned on, spread evenly.
+    /// Number of reference windows to shift, evenly spaced.
     pub n: usize,
-    /// How latents become tokens.
+    /// Decoding options.
     pub decoding: Decoding,
 }
 
 /// The effect of shifting an attribute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DialReport {
-    /// The attribute that was turned.
+    /// The shifted attribute.
     pub attribute: Attribute,
-    /// How its direction was found.
+    /// The method by which its direction was found.
     pub method: AttributeMethod,
-    /// Positions of the dial, in deviations.
+    /// Offsets, in standard deviations.
     pub dials: Vec<f64>,
-    /// Mean of what was measured at each, in deviations from the training music's mean.
+    /// Mean measured value at each offset, in standard deviations from the training music's mean.
     pub measured: Vec<f64>,
-    /// Spearman's rank correlation of dial and measure along each window's dial, mean over the
+    /// Spearman's rank correlation of offset and measured value for each window, mean over the
     /// windows.
     pub spearman: f64,
-    /// The same over all windows and positions together: what differs from window to window counts
-    /// against it.
+    /// The same over all windows and offsets together, which also includes the differences between
+    /// windows.
     pub spearman_pooled: f64,
-    /// Deviations that the measure moves for each of the dial (least squares).
+    /// Change of the measured value per unit of offset, both in standard deviations (least
+    /// squares).
     pub slope: f64,
     /// The effect on the other attributes.
     pub others: Vec<OtherAttribute>,
-    /// Windows that it was turned on.
+    /// Number of windows shifted.
     pub n: usize,
-    /// Windows and positions whose music has fewer than two notes, which are not measured.
+    /// Number of windows and offsets whose music has fewer than two notes, which is not measured.
     pub n_degenerate: usize,
 }
 
 /// The effect on another attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OtherAttribute {
-    /// Which one.
+    /// The attribute.
     pub attribute: Attribute,
-    /// Spearman's rank correlation of dial and its measure along each window's dial, mean.
+    /// Spearman's rank correlation of the offset and its measured value for each window, mean.
     pub spearman: f64,
-    /// Deviations that it moves for each of the dial.
+    /// Its change per unit of offset, both in standard deviations.
     pub slope: f64,
 }
 
-/// Turns a dial on reference windows and measures what they decode to.
+/// Shifts reference windows by each offset and measures the decoded music.
 ///
 /// # Errors
-/// [`AttributeError`]: for an attribute that was not learned, or a temperature out of range.
+/// Returns an [`AttributeError`] if the attribute was not learned, or if the temperature is out of
+/// range.
 pub fn dial_report(
     model: &Model,
     reference: &Reference,
@@ -94,7 +96,7 @@ pub fn dial_report(
         rows.iter().flat_map(|row| request.dials.iter().map(|_| row.tokens.as_slice())),
     );
     let windows = decoding.decode(model, &z, &control);
-    // Of each window and position every learned attribute, in deviations.
+    // For each window and offset, all learned attributes, in standard deviations.
     let measured: Vec<Option<Vec<f64>>> = windows
         .iter()
         .map(|window| {
@@ -106,7 +108,7 @@ pub fn dial_report(
             if vectors.vectors.iter().zip(&found).any(is_missing) {
                 return None;
             }
-            // Another attribute that is missing counts as at its mean.
+            // A missing attribute counts as its mean.
             let value = |(v, found): (&super::AttributeVector, Option<f64>)| {
                 found.map_or(0.0, |found| (found - v.mean) / v.std_dev)
             };
@@ -144,7 +146,7 @@ pub fn dial_report(
     })
 }
 
-/// One attribute along the dials of all windows.
+/// One attribute at all offsets, for all windows.
 struct AttributeResponse {
     means: Vec<f64>,
     spearman: f64,
@@ -186,7 +188,7 @@ impl AttributeResponse {
     }
 }
 
-/// Spearman's rank correlation, with the mean rank of equals; 0 where one side never changes.
+/// Spearman's rank correlation, with the mean rank for ties; 0 if either side is constant.
 fn spearman(pairs: &[(f64, f64)]) -> f64 {
     let (a, b): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     correlation::spearman(&a, &b).unwrap_or(0.0)
@@ -210,7 +212,8 @@ mod tests {
     #[test]
     fn a_dial_is_followed_window_by_window() {
         let dials = [-1.0, 0.0, 1.0];
-        // The first window rises by 2 a deviation from far below, the second by 1 from far above.
+        // The first window rises by 2 per standard deviation from far below, the second by 1 from
+        // far above.
         let values = [-12.0, -10.0, -8.0, 9.0, 10.0, 11.0];
         let measured: Vec<Option<Vec<f64>>> = values.iter().map(|v| Some(vec![0.0, *v])).collect();
         let response = AttributeResponse::new(&measured, &dials, 1);

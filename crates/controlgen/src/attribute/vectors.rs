@@ -9,41 +9,41 @@ use super::{Attribute, AttributeError, Dial, measure_all};
 use crate::model::Model;
 use crate::style::Reference;
 
-/// The file in a model folder.
+/// Name of the file in a model folder.
 const FILE: &str = "attributes.json";
-/// The fewest windows that quartiles are taken of.
+/// Minimum number of windows for estimating quartiles.
 const FEWEST: usize = 40;
-/// Added to variances, relative to their mean, so that matrices of few windows can be solved.
+/// Added to variances, relative to their mean, so that covariances of few windows are invertible.
 const RIDGE: f64 = 1e-4;
 
-/// How a direction is found.
+/// Method of finding a direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeMethod {
-    /// Mean latent of the quarter of windows that have the most of it, minus that of the quarter
-    /// with the least: what usually goes with it changes, too.
+    /// Mean latent of the quarter of windows with the highest values, minus that of the quarter
+    /// with the lowest: correlated attributes change, too.
     Quartile,
-    /// Least-squares regression of latents on all attributes together: its own part, the other
-    /// attributes held.
+    /// Least-squares regression of latents on all attributes together: the effect of one attribute
+    /// with the others held constant.
     #[default]
     Regression,
 }
 
-/// One attribute as a model has it.
+/// An attribute with the direction learned by a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttributeVector {
-    /// Which one.
+    /// The attribute.
     pub attribute: Attribute,
     /// Mean over the reference windows.
     pub mean: f64,
-    /// Standard deviation there.
+    /// Standard deviation over the reference windows.
     pub std_dev: f64,
-    /// Values that a quarter of the windows lie at or below, and at or above; where most windows
-    /// have one value, the nearest other value on one side.
+    /// Lower and upper quartile of the windows' values; if most windows have the same value, the
+    /// nearest other value on one side.
     pub quartiles: [f64; 2],
-    /// Share of its variance that a linear function of the latents tells.
+    /// Fraction of its variance explained by a linear function of the latents.
     pub r_squared: f64,
-    /// Change of the active dimensions for one deviation more, by quartiles.
+    /// Change of the active dimensions per standard deviation, by quartiles.
     pub quartile: Vec<f64>,
     /// The same by regression.
     pub regression: Vec<f64>,
@@ -52,9 +52,9 @@ pub struct AttributeVector {
 /// An attribute that could not be learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unlearnt {
-    /// Which one.
+    /// The attribute.
     pub attribute: Attribute,
-    /// Why not.
+    /// The reason.
     pub why: String,
 }
 
@@ -63,11 +63,11 @@ pub struct Unlearnt {
 pub struct AttributeVectors {
     /// The model's hash.
     pub model_hash: String,
-    /// Windows that they were learned from.
+    /// Number of windows they were learned from.
     pub n_windows: usize,
-    /// Those that could be learned.
+    /// Learned attributes.
     pub vectors: Vec<AttributeVector>,
-    /// Those that could not.
+    /// Attributes that could not be learned.
     pub unlearnt: Vec<Unlearnt>,
 }
 
@@ -77,7 +77,7 @@ impl JsonFormat for AttributeVectors {
 }
 
 impl AttributeVector {
-    /// The direction by a method, for one deviation more.
+    /// The direction by a method, per standard deviation.
     pub fn direction(&self, method: AttributeMethod) -> &[f64] {
         match method {
             AttributeMethod::Quartile => &self.quartile,
@@ -90,8 +90,8 @@ impl AttributeVectors {
     /// Learns all attributes from a model's reference windows and writes `attributes.json`.
     ///
     /// # Errors
-    /// [`AttributeError`]: for kinds without a melody, for too few windows, or where a file can't
-    /// be read or written.
+    /// Returns an [`AttributeError`] for kinds without a melody, for too few windows, or if a file
+    /// can't be read or written.
     pub fn learn(model: &Model, reference: &Reference) -> Result<Self, AttributeError> {
         let form = model.form();
         if form.layout().is_some() && model.kind().is_of_drums() {
@@ -101,8 +101,8 @@ impl AttributeVectors {
         let space = model.latent_space();
         let (mut points, mut values) = (Vec::new(), Vec::new());
         for row in &reference.rows {
-            // All attributes of a melody need two notes and no more; of many voices some may be
-            // missing, for example the loudness of music without dynamics.
+            // A melody with two notes has all attributes. In music of many voices some may be
+            // missing, for example loudness in music without dynamics.
             if form.n_notes([&row.tokens[..]]) >= 2 {
                 points.push(space.project(&row.mu));
                 values.push(measure_all(&attributes, form, &row.tokens));
@@ -114,8 +114,8 @@ impl AttributeVectors {
         Ok(learnt)
     }
 
-    /// Learns from points and the attributes measured there. Where one is missing, its mean stands
-    /// for it.
+    /// Learns from points and the attributes measured there. Missing values are replaced by the
+    /// mean.
     fn of(
         attributes: &[Attribute],
         points: &[Vec<f64>],
@@ -153,7 +153,7 @@ impl AttributeVectors {
             }
         }
         let latents = gaussian(points)?;
-        // Attributes in deviations from their means.
+        // Attributes in standard deviations from their means.
         let standard: Vec<Vec<f64>> = (0..n)
             .map(|i| {
                 let of = |(at, ..): &(usize, Attribute, [f64; 2])| {
@@ -176,7 +176,7 @@ impl AttributeVectors {
         if !used.is_empty() {
             let among = gaussian(&standard)?;
             for (i, (at, attribute, quartiles)) in used.iter().enumerate() {
-                // What a linear function of the latents makes of a change, in deviations.
+                // The change predicted by a linear function of the latents, in standard deviations.
                 let slopes = latents.solve(&cross[i]);
                 let told = |change: &[f64]| dot(&slopes, change);
                 let mut unit = vec![0.0; used.len()];
@@ -190,7 +190,7 @@ impl AttributeVectors {
                 let r_squared = dot(&slopes, &cross[i]).clamp(0.0, 1.0);
                 let (own, other) = (told(&regression), told(&quartile));
                 if own <= 0.0 || other <= 0.0 {
-                    let why = "latents don't tell it".to_owned();
+                    let why = "latents don't determine it".to_owned();
                     unlearnt.push(Unlearnt { attribute: *attribute, why });
                     continue;
                 }
@@ -216,7 +216,7 @@ impl AttributeVectors {
     /// Reads a model folder's attributes.
     ///
     /// # Errors
-    /// [`AttributeError`]: where there are none, or they are damaged or of another model.
+    /// Returns an [`AttributeError`] if there are none, or if they are damaged or of another model.
     pub fn load(model: &Model) -> Result<Self, AttributeError> {
         let path = model.folder().join(FILE);
         if !path.exists() {
@@ -234,7 +234,7 @@ impl AttributeVectors {
     /// One attribute.
     ///
     /// # Errors
-    /// [`AttributeError::Unlearnt`].
+    /// Returns [`AttributeError::Unlearnt`] if it was not learned.
     pub fn get(&self, attribute: Attribute) -> Result<&AttributeVector, AttributeError> {
         self.vectors.iter().find(|v| v.attribute == attribute).ok_or_else(|| {
             let why = self.unlearnt.iter().find(|u| u.attribute == attribute);
@@ -243,10 +243,10 @@ impl AttributeVectors {
         })
     }
 
-    /// What some dials add to the active dimensions of a latent, all together.
+    /// The sum of the shifts by some dials, on the active dimensions of a latent.
     ///
     /// # Errors
-    /// [`AttributeError::Unlearnt`].
+    /// Returns [`AttributeError::Unlearnt`] if an attribute was not learned.
     pub fn shift(
         &self,
         dials: &[Dial],
@@ -262,8 +262,8 @@ impl AttributeVectors {
     }
 }
 
-/// Values that a quarter of all lie at or below, and at or above. Where most have the same value,
-/// the nearest other one stands for the quartile on its side.
+/// Lower and upper quartile. If most values are equal, the nearest other value replaces the
+/// quartile on its side.
 fn quartiles(values: &[f64]) -> [f64; 2] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -287,7 +287,7 @@ fn mean_and_std(values: &[f64]) -> (f64, f64) {
     (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt())
 }
 
-/// The Gaussian with the mean and covariance of some points, and a little added to the variances.
+/// The Gaussian with the mean and covariance of some points, with a ridge on the variances.
 fn gaussian(points: &[Vec<f64>]) -> Result<Gaussian, gmm::ModelError> {
     let (d, values) = (points.first().map_or(0, Vec::len), points.concat());
     let points = Matrix::new(&values, d)?;
@@ -322,8 +322,8 @@ mod tests {
     use rand::RngExt;
     use rand_distr::StandardNormal;
 
-    /// Latents of four dimensions in which density is the first, and pitch the sum of the second
-    /// and half of density; the rest is noise. Syncopation never changes.
+    /// Latents of four dimensions: density is the first dimension; pitch is the second plus half of
+    /// density; the rest is noise. Syncopation is constant.
     fn made(n: usize) -> (Vec<Vec<f64>>, Vec<Vec<Option<f64>>>) {
         let mut rng = seed::stream(3, "test", 0);
         let mut normal = || -> f64 { rng.sample(StandardNormal) };
@@ -351,8 +351,8 @@ mod tests {
             let (own, _) = change(density.direction(method));
             assert!((own - 1.0).abs() < 0.05, "{method:?}: {own}");
         }
-        // More density usually means a higher pitch: by quartiles it comes along, by regression
-        // not.
+        // More density usually means a higher pitch: the direction by quartiles includes it, the
+        // one by regression doesn't.
         let (_, by_quartile) = change(&density.quartile);
         let (_, by_regression) = change(&density.regression);
         assert!(by_quartile > 0.35 && by_regression.abs() < 0.06, "{by_quartile} {by_regression}");

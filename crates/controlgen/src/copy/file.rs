@@ -1,18 +1,18 @@
-//! `copy.index`: an index as bytes.
+//! Binary format of `copy.index`.
 //!
-//! All numbers are 32 bits, little endian, where nothing else is said:
+//! All numbers are 32-bit little-endian unless stated otherwise.
 //!
-//! | part | holds |
+//! | part | contents |
 //! |---|---|
-//! | head | `CGCOPYIX`, version |
+//! | header | `CGCOPYIX`, version |
 //! | kind | length, UTF-8 |
-//! | files | count; of each length, UTF-8 |
-//! | lines | count; of each start, file, first bar, first step, steps a bar, part |
-//! | step | every how many symbols one is in the order |
-//! | alphabet | count; the different symbols, ascending |
-//! | symbols | count; number of bytes; each symbol's place in the alphabet, 16 bits (32 if the alphabet is larger), by DEFLATE |
+//! | files | count; for each: length, UTF-8 |
+//! | lines | count; for each: start, file, first bar, first step, steps per bar, part |
+//! | step | distance between the positions in the order, in symbols |
+//! | alphabet | count; the distinct symbols, ascending |
+//! | symbols | count; number of bytes; index of each symbol in the alphabet, 16 bits (32 if the alphabet is larger), DEFLATE |
 //! | order | count; positions, 24 bits (32 if there are more symbols) |
-//! | check | BLAKE3 of all before, 32 bytes |
+//! | checksum | BLAKE3 of everything before, 32 bytes |
 //!
 //! Versions 1 and 2 have no step and no alphabet; their symbols and positions are plain numbers.
 
@@ -33,19 +33,19 @@ use crate::model::Model;
 const MAGIC: &[u8; 8] = b"CGCOPYIX";
 /// The version written; earlier ones are read, too.
 const VERSION: u32 = 3;
-/// Numbers that 16 bits hold.
+/// Number of values of 16 bits.
 const SHORT: usize = 1 << 16;
-/// Numbers that 24 bits hold.
+/// Number of values of 24 bits.
 const MEDIUM: usize = 1 << 24;
-/// Bytes of the check at the end.
+/// Length of the checksum at the end, in bytes.
 const CHECK: usize = 32;
 
 impl CopyIndex {
-    /// Builds the index of a corpus, and of the music in an older index, and writes it into a model
-    /// folder.
+    /// Builds the index of a corpus, together with the music in an older index, and writes it into
+    /// a model folder.
     ///
     /// # Errors
-    /// See [`CopyIndex::build`]; what stood there stays then.
+    /// Same as [`CopyIndex::build`]; an existing file is then unchanged.
     pub fn make(corpus: &Path, model: &Model, older: Option<Self>) -> Result<Self, CopyError> {
         let mut index = Self::build(corpus, model.kind().name, model.form())?;
         if let Some(older) = older {
@@ -55,18 +55,18 @@ impl CopyIndex {
         Ok(index)
     }
 
-    /// Reads a model folder's index; none if it has none.
+    /// Reads a model folder's index; `None` if there is none.
     ///
     /// # Errors
-    /// [`CopyError`], where it is damaged, or of another version or kind.
+    /// Returns a [`CopyError`] if it is damaged, or of another version or kind.
     pub fn of_model(model: &Model) -> Result<Option<Self>, CopyError> {
         Self::of_folder(model.folder(), model.kind().name)
     }
 
-    /// Like [`CopyIndex::of_model`], for the folder of a model of a kind.
+    /// Like [`CopyIndex::of_model`], for a model folder and its kind.
     ///
     /// # Errors
-    /// See [`CopyIndex::of_model`].
+    /// Same as [`CopyIndex::of_model`].
     pub fn of_folder(folder: &Path, kind: &str) -> Result<Option<Self>, CopyError> {
         let path = folder.join(FILE);
         if !path.exists() {
@@ -81,10 +81,10 @@ impl CopyIndex {
         }
     }
 
-    /// Writes the file whole or not at all.
+    /// Writes the file completely or not at all.
     ///
     /// # Errors
-    /// [`CopyError::Artifact`].
+    /// Returns [`CopyError::Artifact`] if writing fails.
     pub fn save(&self, path: &Path) -> Result<(), CopyError> {
         Ok(write_atomic(path, &self.to_bytes())?)
     }
@@ -92,7 +92,7 @@ impl CopyIndex {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`CopyError`]: where it is missing, damaged, something else, or of another version.
+    /// Returns a [`CopyError`] if it is missing, damaged, not a copy index, or of another version.
     pub fn load(path: &Path) -> Result<Self, CopyError> {
         let bytes = read(path)?;
         let owned = || path.to_owned();
@@ -107,14 +107,14 @@ impl CopyIndex {
         }
         let n = bytes.len().checked_sub(CHECK).ok_or_else(|| damaged("cut short"))?;
         if blake3::hash(&bytes[..n]).as_bytes()[..] != bytes[n..] {
-            return Err(damaged("its checksum is another"));
+            return Err(damaged("its checksum is wrong"));
         }
         reader.rest = reader
             .rest
             .get(..reader.rest.len().saturating_sub(CHECK))
             .ok_or_else(|| damaged("cut short"))?;
-        let index = reader.index(found).ok_or_else(|| damaged("its parts have other lengths"))?;
-        if index.is_sound() { Ok(index) } else { Err(damaged("its numbers point nowhere")) }
+        let index = reader.index(found).ok_or_else(|| damaged("its parts have wrong lengths"))?;
+        if index.is_sound() { Ok(index) } else { Err(damaged("its numbers are out of range")) }
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -155,17 +155,17 @@ impl CopyIndex {
         bytes
     }
 
-    /// Whether every number points at something: what searching relies on.
+    /// Whether all numbers are in range, which searching relies on.
     fn is_sound(&self) -> bool {
         let ends = |at: &u32| self.symbols.get(*at as usize).is_none_or(|symbol| *symbol == END);
         let lines_ascend = self.lines.windows(2).all(|pair| pair[0].start < pair[1].start);
         let first = self.lines.first().map_or(self.symbols.is_empty(), |line| line.start == 0);
-        // Every sampled position is in the order, once each, which the checksum vouches for.
+        // Every sampled position occurs in the order exactly once; the checksum guarantees that.
         let sampled = self.symbols.iter().step_by(self.step);
         let n_sampled = sampled.filter(|symbol| **symbol != END).count();
         let is_sampled = |at: &u32| (*at as usize).is_multiple_of(self.step);
         let of_files = self.lines.iter().all(|line| (line.file as usize) < self.files.len());
-        // Bars and steps far below what their sums could overflow.
+        // Bars and steps far below values whose sums could overflow.
         let bounded = |line: &LineRow| line.start_bar < 1 << 30 && line.first_step < 1 << 24;
         lines_ascend
             && first
@@ -177,7 +177,7 @@ impl CopyIndex {
     }
 }
 
-/// Takes numbers off bytes; `None` at their end.
+/// Reads numbers from bytes; `None` at the end.
 struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -211,13 +211,13 @@ impl<'a> Reader<'a> {
     fn index(&mut self, version: u32) -> Option<CopyIndex> {
         let kind = self.text()?;
         let n_files = self.count()?;
-        // No memory is reserved for what a count only promises.
+        // No memory is reserved, because the count may be wrong.
         let mut files = Vec::new();
         for _ in 0..n_files {
             files.push(self.text()?);
         }
         let n_lines = self.count()?;
-        // Version 1 knew bars of 16 steps only, and did not say so.
+        // Version 1 supported only bars of 16 steps, without a field for it.
         let n_numbers = if version == 1 { 5 } else { 6 };
         let lines = self.numbers(n_lines.checked_mul(n_numbers)?)?;
         let line = |n: &[u32]| LineRow {
@@ -258,17 +258,17 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// Bytes of a position among `n_symbols`.
+/// Bytes per position among `n_symbols`.
 fn position_width(n_symbols: usize) -> usize {
     if n_symbols <= MEDIUM { 3 } else { 4 }
 }
 
-/// Bytes of a symbol's place in an alphabet.
+/// Bytes per index into an alphabet.
 fn symbol_width(alphabet: &[u32]) -> usize {
     if alphabet.len() <= SHORT { 2 } else { 4 }
 }
 
-/// Symbols by their places in the alphabet, compressed.
+/// Symbols as indices into the alphabet, compressed.
 fn compressed(symbols: &[u32], alphabet: &[u32]) -> Vec<u8> {
     let width = symbol_width(alphabet);
     let mut bytes = Vec::with_capacity(width * symbols.len());
@@ -280,11 +280,11 @@ fn compressed(symbols: &[u32], alphabet: &[u32]) -> Vec<u8> {
     encoder.write_all(&bytes).and_then(|()| encoder.finish()).expect("writing to memory")
 }
 
-/// The `n` symbols of compressed places; `None` if they are others, or not that many.
+/// The `n` symbols of compressed indices; `None` if they are invalid or of another number.
 fn decompressed(bytes: &[u8], n: usize, alphabet: &[u32]) -> Option<Vec<u32>> {
     let width = symbol_width(alphabet);
     let mut places = Vec::new();
-    // One byte more than there should be tells that there are too many.
+    // One extra byte, to detect that there are too many.
     let most = u64::try_from(n.checked_mul(width)?).ok()?.checked_add(1)?;
     DeflateDecoder::new(bytes).take(most).read_to_end(&mut places).ok()?;
     if places.len() != n * width {
@@ -351,7 +351,7 @@ mod tests {
         newer[8] = 9;
         let error = load(&newer).unwrap_err().to_string();
         assert!(error.contains("copy index of version 9; this program reads version 3"), "{error}");
-        // A right checksum over numbers that point nowhere.
+        // A valid checksum over numbers that are out of range.
         let mut hostile = index();
         hostile.order[1] = 2;
         assert!(matches!(load(&hostile.to_bytes()), Err(CopyError::Damaged { .. })));

@@ -1,4 +1,4 @@
-//! [`CopyIndex`] and how it is built.
+//! [`CopyIndex`] and its construction.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use super::CopyError;
 use super::stitch::{Stitcher, Stretch};
 use super::suffixes::{self, END};
 
-/// Symbols from which on only every second suffix is kept.
+/// From this number of symbols, only every second suffix is kept.
 const LARGE: usize = 1 << 20;
-/// Marks what is struck, so that drums match no tones.
+/// Marks drum symbols, so that drums never match tones.
 const DRUMS: u32 = 1 << 31;
 
 /// All n-grams of the training music.
@@ -24,16 +24,16 @@ pub struct CopyIndex {
     pub(super) files: Vec<String>,
     /// Lines of music, in the order of their symbols.
     pub(super) lines: Vec<LineRow>,
-    /// All lines' symbols, [`END`] after each line.
+    /// Symbols of all lines, with [`END`] after each line.
     pub(super) symbols: Vec<u32>,
-    /// Positions of every [`step`](Self::step)-th symbol but ends, in the order of the suffixes
+    /// Every [`step`](Self::step)-th position of a symbol other than an end, sorted by the suffixes
     /// that begin there.
     pub(super) order: Vec<u32>,
     /// 1, or 2 in a large index.
     pub(super) step: usize,
 }
 
-/// Where a line comes from.
+/// The source of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LineRow {
     /// Its first symbol.
@@ -42,16 +42,16 @@ pub(super) struct LineRow {
     pub(super) file: u32,
     /// Its first bar there, from 0.
     pub(super) start_bar: u32,
-    /// The step of that bar on which its first note starts.
+    /// The step in that bar on which its first note starts.
     pub(super) first_step: u32,
-    /// Steps of a bar.
+    /// Number of steps per bar.
     pub(super) steps_per_bar: u32,
-    /// The part of the windows it is.
+    /// The part of the windows that it is.
     pub(super) part: u32,
 }
 
-/// A line's symbols: of each note the interval to the next and the steps until it starts; of each
-/// hit what is struck and the steps until the next one (0 for the last).
+/// A line's symbols: for each note, the interval to the next note and the steps until it starts;
+/// for each drum hit, the drums struck and the steps until the next hit (0 for the last).
 pub(super) fn symbols(line: &Line) -> Vec<u32> {
     let steps =
         |a: &GridNote, b: &GridNote| u32::try_from(b.start - a.start).unwrap_or(0xffff).min(0xffff);
@@ -61,7 +61,7 @@ pub(super) fn symbols(line: &Line) -> Vec<u32> {
         return pairs
             .map(|(hit, next)| {
                 let struck = u32::try_from(hit.pitch).unwrap_or(0) & 0x7fff;
-                // The mark and the largest set of drums still lie below `END`.
+                // The mark and the largest set of drums are still below `END`.
                 DRUMS | (struck << 16) | next.map_or(0, |next| steps(hit, next).min(0xfffe))
             })
             .collect();
@@ -69,7 +69,7 @@ pub(super) fn symbols(line: &Line) -> Vec<u32> {
     line.notes
         .windows(2)
         .map(|pair| {
-            // Pitches lie within 128 of each other.
+            // Pitches are within 128 of each other.
             let interval = u32::try_from(pair[1].pitch - pair[0].pitch + 128).unwrap_or(0);
             (interval << 16) | steps(&pair[0], &pair[1])
         })
@@ -77,15 +77,15 @@ pub(super) fn symbols(line: &Line) -> Vec<u32> {
 }
 
 impl CopyIndex {
-    /// Indexes the training windows of a corpus of a kind, whose windows are of a form.
+    /// Indexes the training windows of a corpus, whose windows are of this kind and form.
     ///
     /// # Errors
-    /// Where the corpus can't be read, or has more notes than 32 bits count.
+    /// Returns an error if the corpus can't be read, or has more notes than 32 bits can count.
     pub fn build(corpus: &Path, kind: &str, form: &WindowForm) -> Result<Self, CopyError> {
         Self::build_with(corpus, kind, form, LARGE)
     }
 
-    /// [`CopyIndex::build`], where an index of more than `large` symbols is a large one.
+    /// Like [`CopyIndex::build`], with the number of symbols above which an index is large.
     pub(super) fn build_with(
         corpus: &Path,
         kind: &str,
@@ -125,7 +125,7 @@ impl CopyIndex {
     }
 
     fn push(&mut self, stretch: Stretch) {
-        // Files come one after the other.
+        // Files are consecutive.
         if self.files.last() != Some(&stretch.file) {
             self.files.push(stretch.file);
         }
@@ -136,7 +136,7 @@ impl CopyIndex {
             }
             let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
             self.lines.push(LineRow {
-                // Beyond 32 bits the index is refused before it is used.
+                // An index with more than 32 bits of positions is rejected before it is used.
                 start: small(self.symbols.len()),
                 file: small(self.files.len() - 1),
                 start_bar: stretch.start_bar,
@@ -149,11 +149,11 @@ impl CopyIndex {
         }
     }
 
-    /// Adds another index of the same kind, such as that of the music which a model was trained on
-    /// before.
+    /// Adds another index of the same kind, for example that of the music which a model was trained
+    /// on before.
     ///
     /// # Errors
-    /// If both together have more notes than 32 bits count.
+    /// Returns an error if both together have more notes than 32 bits can count.
     pub fn join(mut self, other: Self) -> Result<Self, CopyError> {
         let small = |n: usize| u32::try_from(n).map_err(|_| CopyError::TooLarge { max: u32::MAX });
         let (n_symbols, n_files) = (small(self.symbols.len())?, small(self.files.len())?);
@@ -181,18 +181,18 @@ impl CopyIndex {
         &self.kind
     }
 
-    /// Notes in it, each counted once a line.
+    /// Number of notes in it, counted once per line.
     pub fn n_notes(&self) -> usize {
-        // The end of a line counts for the note without a next one.
+        // The end of a line stands for its last note, which has no next one.
         self.symbols.len()
     }
 
-    /// Files in it.
+    /// Number of files in it.
     pub fn n_files(&self) -> usize {
         self.files.len()
     }
 
-    /// Memory that it takes, in bytes.
+    /// Size in memory, in bytes.
     pub fn n_bytes(&self) -> usize {
         let names: usize = self.files.iter().map(|name| name.len() + size_of::<String>()).sum();
         4 * (self.symbols.len() + self.order.len())

@@ -1,4 +1,4 @@
-//! The longest match of some music in a [`CopyIndex`].
+//! Search for the longest match of some music in a [`CopyIndex`].
 
 use std::cmp::Ordering;
 
@@ -10,29 +10,29 @@ use super::CopyMatch;
 use super::index::{CopyIndex, symbols};
 use super::suffixes::{END, MAX_SORTED};
 
-/// How much of some music stands in the training music.
+/// Copy statistics of some music.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
-    /// Pieces or windows with at least two notes, which were looked at.
+    /// Number of pieces or windows examined: those with at least two notes.
     pub n: usize,
-    /// Notes of the longest match of each, in order; 0 where none has two notes.
+    /// Number of notes in the longest match of each, in order; 0 if not even two notes match.
     pub longest: Vec<usize>,
-    /// Their mean.
+    /// Mean of these.
     pub mean_longest: f64,
-    /// Share with a match of 8 notes or more.
+    /// Fraction with a match of 8 notes or more.
     pub share_of_8: f64,
-    /// Share that is a copy as a whole.
+    /// Fraction copied completely.
     pub share_whole: f64,
 }
 
-/// Notes that a match of `n` symbols spans.
+/// Number of notes in a match of `n` symbols.
 fn n_notes_of(n: usize, is_drums: bool) -> usize {
     if n == 0 || is_drums { n } else { n + 1 }
 }
 
 impl CopyIndex {
-    /// The longest match of windows in a row with the training music, if at least two notes match;
-    /// of equals the first.
+    /// The longest match of consecutive windows with the training music, if at least two notes
+    /// match; the first of equally long ones.
     pub fn longest<'a>(
         &self,
         form: &WindowForm,
@@ -41,39 +41,46 @@ impl CopyIndex {
         let mut best: Option<(usize, CopyMatch)> = None;
         for line in form.lines(windows) {
             let query = symbols(&line);
-            for at in 0..query.len() {
-                let best_n = best.as_ref().map_or(0, |(n, _)| *n);
-                // The rest can't be longer.
-                if query.len() - at + self.step <= best_n + 1 {
-                    break;
-                }
-                let (start, n) = self.longest_around(&query, at, best_n);
-                if n > best_n {
-                    best = Some((n, self.found(&line, start, &query[start..start + n])));
-                }
+            let best_n = best.as_ref().map_or(0, |(n, _)| *n);
+            if let Some((start, n)) = self.longest_of(&query, best_n) {
+                best = Some((n, self.found(&line, start, &query[start..start + n])));
             }
         }
         best.map(|(_, found)| found).filter(|found| found.n_notes >= 2)
     }
 
-    /// The longest match whose first sampled symbol is `query[at]`, if it is longer than `longer`:
-    /// where it starts in the query, and its length.
-    fn longest_around(&self, query: &[u32], at: usize, longer: usize) -> (usize, usize) {
-        let n = self.longest_prefix(&query[at..]);
-        if self.step == 1 || at == 0 || n == 0 || n < longer {
-            return (at, n);
+    /// Start and length of the longest match of some symbols (the first one of equal length), if it
+    /// is longer than `longer`.
+    ///
+    /// A match may begin with a symbol before the first sampled one. Checking this requires looking
+    /// at all places of the rest, so only those that could then be the longest are checked.
+    fn longest_of(&self, query: &[u32], longer: usize) -> Option<(usize, usize)> {
+        let sampled: Vec<usize> =
+            (0..query.len()).map(|at| self.longest_prefix(&query[at..])).collect();
+        let most = sampled.iter().copied().max().filter(|n| *n > 0 && n + self.step > longer)?;
+        let extends = |at: usize| {
+            let Some(before) = at.checked_sub(1).map(|at| query[at]).filter(|_| self.step > 1)
+            else {
+                return false;
+            };
+            let follows = |place: &u32| self.symbols[..*place as usize].last() == Some(&before);
+            self.places(&query[at..at + sampled[at]]).iter().any(follows)
+        };
+        let mut equals = (0..query.len()).filter(|at| sampled[*at] == most);
+        if let Some(at) = equals.clone().find(|at| extends(*at)) {
+            return (most + 1 > longer).then_some((at - 1, most + 1));
         }
-        let before = query[at - 1];
-        let follows = |at: &u32| self.symbols[..*at as usize].last() == Some(&before);
-        let is_longer = self.places(&query[at..at + n]).iter().any(follows);
-        if is_longer { (at - 1, n + 1) } else { (at, n) }
+        let first = equals.next()?;
+        let mut shorter = (0..first).filter(|at| most > 1 && sampled[*at] == most - 1);
+        let start = shorter.find(|at| extends(*at)).map_or(first, |at| at - 1);
+        (most > longer).then_some((start, most))
     }
 
-    /// Symbols that the best suffix shares with the beginning of `query`.
+    /// Length of the longest prefix of `query` that any suffix begins with, in symbols.
     fn longest_prefix(&self, query: &[u32]) -> usize {
         let query = &query[..query.len().min(MAX_SORTED)];
         let at = self.order.partition_point(|at| self.compare(*at, query) == Ordering::Less);
-        // The longest common prefix is with a neighbor in the order.
+        // The longest common prefix is with a neighbor in sorted order.
         let neighbors = [at.checked_sub(1), Some(at)];
         let shared = neighbors.into_iter().flatten().filter_map(|i| self.order.get(i)).map(|at| {
             let line = &self.symbols[*at as usize..];
@@ -82,13 +89,13 @@ impl CopyIndex {
         shared.max().unwrap_or(0)
     }
 
-    /// How the suffix at a position compares with a query, by the length of the query.
+    /// Compares the suffix at a position with a query, up to the length of the query.
     fn compare(&self, at: u32, query: &[u32]) -> Ordering {
         let line = &self.symbols[at as usize..];
         for (symbol, asked) in line.iter().zip(query) {
             match symbol.cmp(asked) {
                 Ordering::Equal => {}
-                // An end is less than any symbol.
+                // An end is less than all symbols.
                 _ if *symbol == END => return Ordering::Less,
                 different => return different,
             }
@@ -96,18 +103,18 @@ impl CopyIndex {
         Ordering::Equal
     }
 
-    /// Sampled positions of suffixes that begin with some symbols.
+    /// Sampled positions of suffixes that begin with the given symbols.
     fn places(&self, symbols: &[u32]) -> &[u32] {
         let first = self.order.partition_point(|at| self.compare(*at, symbols) == Ordering::Less);
         let rest = &self.order[first..];
         &rest[..rest.partition_point(|at| self.compare(*at, symbols) == Ordering::Equal)]
     }
 
-    /// A match of a line's symbols from `start` on.
+    /// The match of a line's symbols, beginning at `start`.
     fn found(&self, line: &Line, start: usize, matched: &[u32]) -> CopyMatch {
         let mut n_places = 0;
         let mut place = u32::MAX;
-        // Places that are sampled, and those of which the next symbol is.
+        // Sampled occurrences, and those whose next symbol is sampled.
         for n_before in 0..self.step.min(matched.len()) {
             let (before, sampled) = matched.split_at(n_before);
             for at in self.places(sampled) {
@@ -133,7 +140,7 @@ impl CopyIndex {
         }
     }
 
-    /// The longest matches of many pieces, each a window or several in a row, side by side.
+    /// The longest matches of many pieces (each of one or more consecutive windows), in parallel.
     pub fn survey(&self, form: &WindowForm, pieces: &[Vec<Vec<u16>>]) -> Survey {
         let found: Vec<(usize, Option<CopyMatch>)> = pieces
             .par_iter()
@@ -162,7 +169,7 @@ impl CopyIndex {
     }
 }
 
-/// A number that is known to fit.
+/// Conversion of a number known to fit.
 fn small(n: usize) -> u32 {
     u32::try_from(n).expect("at most the number of symbols")
 }
@@ -217,7 +224,7 @@ mod tests {
         let layout = WindowForm::Steps(WindowLayout::melody(32, 90));
         let index = CopyIndex::build(folder.path(), "mel-2bar", &layout).unwrap();
         assert_eq!((index.n_notes(), index.n_files()), (32, 2));
-        // The last seven notes of the first window, five semitones up, after something else.
+        // The last seven notes of the first window, five semitones higher, after different notes.
         let mut own = line(&[70, 30, 20]);
         for step in 18..32 {
             own[step] = if a[step] > 1 { a[step] + 5 } else { 0 };
@@ -236,7 +243,7 @@ mod tests {
         assert_eq!(found, expected);
         let whole = index.longest(&layout, [&a[..]]).unwrap();
         assert_eq!((whole.n_notes, whole.of_notes, whole.start_bar), (16, 16, 3));
-        // Another rhythm is not a copy, nor is a single note.
+        // A different rhythm is not a copy, nor is a single note.
         let mut slower = vec![0; 32];
         for (i, pitch) in [40, 42, 44, 45, 47].iter().enumerate() {
             slower[5 * i] = *pitch;
@@ -276,7 +283,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against the definition: the longest run of equal symbols of any two places.
+        /// Compared with the definition: the longest run of equal symbols at any two positions.
         #[test]
         fn the_match_is_the_longest_common_run(
             known in proptest::collection::vec(proptest::collection::vec(0_u16..6, 32), 1..6),
@@ -300,13 +307,13 @@ mod tests {
             }
             let found = index.longest(&layout, [&own[..]]).map_or(0, |found| found.n_notes - 1);
             prop_assert_eq!(found, expected);
-            // Every second suffix is enough for a match that has one.
+            // Every second suffix is enough for all matches that contain one.
             let sparse = CopyIndex::build_with(folder.path(), "mel-2bar", &layout, 0).unwrap();
             let sparse = sparse.longest(&layout, [&own[..]]);
             if expected >= 2 {
                 let (sparse, whole) = (sparse.unwrap(), index.longest(&layout, [&own[..]]).unwrap());
                 prop_assert_eq!(sparse.n_notes, whole.n_notes);
-                // Of equally long matches it may find another.
+                // It may find another match of the same length.
                 if sparse.at_step == whole.at_step {
                     prop_assert_eq!(sparse, whole);
                 }

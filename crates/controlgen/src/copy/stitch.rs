@@ -1,4 +1,4 @@
-//! Training windows put together again: bars that several windows share stand once.
+//! Reassembles music from training windows: bars that several windows share occur once.
 
 use corpus::table::WindowRow;
 use note_seq::NoteList;
@@ -7,20 +7,20 @@ use note_seq::window::{
     GridNote, Line, WindowForm, WindowLayout, lines, notes_of_lists, outer_lines,
 };
 
-/// A stretch of one instrument's music, or of all instruments', as long as the windows reach.
+/// A contiguous passage of one or all instruments, as far as windows cover it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stretch {
-    /// The file it stands in.
+    /// Its file.
     pub(super) file: String,
-    /// Its first bar there.
+    /// Its first bar in the file.
     pub(super) start_bar: u32,
-    /// Steps of a bar of its lines.
+    /// Number of steps per bar of its lines.
     pub(super) steps_per_bar: usize,
     /// Its lines.
     pub(super) lines: Vec<Line>,
 }
 
-/// A stretch that may go on.
+/// A stretch that may continue.
 struct Open {
     file: String,
     track: i16,
@@ -35,12 +35,12 @@ enum Music {
         notes: Vec<GridNote>,
         steps_per_bar: usize,
         n_steps: usize,
-        /// Semitones that were added to the notes.
+        /// Number of semitones added to the notes.
         transposed: i8,
     },
 }
 
-/// Joins windows that follow each other in a table.
+/// Joins consecutive windows of a table.
 pub(super) struct Stitcher<'a> {
     form: &'a WindowForm,
     current: Option<Open>,
@@ -51,10 +51,10 @@ impl<'a> Stitcher<'a> {
         Self { form, current: None }
     }
 
-    /// Takes the next window; gives back the stretch that it does not belong to, if one ends.
+    /// Adds the next window. Returns the current stretch if the window does not continue it.
     ///
     /// # Panics
-    /// If the window is not of the form.
+    /// If the window does not have this form.
     pub(super) fn push(&mut self, row: WindowRow) -> Option<Stretch> {
         let music = self.music(&row);
         if let Some(open) = &mut self.current
@@ -115,7 +115,7 @@ impl<'a> Stitcher<'a> {
 }
 
 impl Music {
-    /// Appends what a window that begins `n_bars` later has beyond it, if it continues it.
+    /// Appends the new part of a window that begins `n_bars` later, if it continues the stretch.
     fn join(&mut self, window: &Self, n_bars: usize) -> bool {
         match (self, window) {
             (Self::Steps(parts), Self::Steps(window)) => join_steps(parts, window, n_bars),
@@ -127,7 +127,7 @@ impl Music {
                 if steps_per_bar != bar || start > *n_steps || start + n_new <= *n_steps {
                     return false;
                 }
-                // A window in another key is brought to the key of the stretch.
+                // A window in another key is transposed to the key of the stretch.
                 let moved = i32::from(*transposed) - i32::from(*by);
                 let moved = |note: &GridNote| GridNote {
                     start: start + note.start,
@@ -154,7 +154,7 @@ fn join_steps(parts: &mut [Vec<u16>], window: &[Vec<u16>], n_bars: usize) -> boo
     let n_stretch = parts.first().map_or(0, Vec::len);
     let n_steps = window.first().map_or(0, Vec::len);
     let start = n_bars.saturating_mul(STEPS_PER_BAR);
-    // It begins within the stretch or right after it, and ends after it.
+    // It begins within the stretch or directly after it, and ends after it.
     if start > n_stretch || start + n_steps <= n_stretch {
         return false;
     }
@@ -204,7 +204,7 @@ mod tests {
         let mut stitcher = Stitcher::new(&form);
         for bar in [0, 1, 3] {
             let mut tokens = line[bar * 16..bar * 16 + 32].to_vec();
-            // As windows are cut: ends before the first note are erased.
+            // As in real windows: ends before the first note are removed.
             let first = tokens.iter().position(|t| *t > 1).unwrap();
             tokens[..first].fill(0);
             let ended = stitcher.push(row("a", 7 + bar as u32, &tokens));
@@ -212,12 +212,12 @@ mod tests {
         }
         let stretch = stitcher.push(row("b", 12, &line[..32])).unwrap();
         assert_eq!((stretch.file.as_str(), stretch.start_bar), ("a", 7));
-        // The seam without overlap may have lost an end before the next note.
+        // A boundary without overlap may have lost an end before the next note.
         let notes = |tokens: &[u16]| note_seq::window::notes(Content::Pitches, tokens);
         let starts = |notes: &[GridNote]| notes.iter().map(|n| n.start).collect::<Vec<_>>();
         assert_eq!(starts(&stretch.lines[0].notes), starts(&notes(&line)));
         assert_eq!(stretch.lines[0].notes[..9], notes(&line)[..9]);
-        // Other music at the same place is not a continuation.
+        // Different music at the same position is not a continuation.
         let other = stitcher.push(row("b", 13, &line[3..35])).unwrap();
         assert_eq!(other.lines[0].notes, notes(&line[..32]));
         assert_eq!(stitcher.finish().unwrap().start_bar, 13);

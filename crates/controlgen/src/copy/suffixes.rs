@@ -2,20 +2,20 @@
 
 use rayon::prelude::*;
 
-/// Stands after the last symbol of each line, and is less than any other where suffixes are
-/// compared: no suffix goes on beyond it.
+/// Follows the last symbol of each line and is less than any other symbol in comparisons of
+/// suffixes: no suffix extends beyond it.
 pub(super) const END: u32 = u32::MAX;
-/// Symbols by which suffixes are sorted; a longer match counts as one of this length.
+/// Number of symbols by which suffixes are sorted; a longer match counts as one of this length.
 pub(super) const MAX_SORTED: usize = 512;
 
-/// Every `step`-th position (1 or 2) of `symbols` but ends, in the order of the suffixes that
-/// begin there; equal ones in the order of positions.
+/// Every `step`-th position (1 or 2) of `symbols`, without ends, sorted by the suffixes that begin
+/// there; equal suffixes are in order of position.
 ///
-/// By prefix doubling (Manber and Myers 1993): suffixes that are sorted by their first `h` symbols
-/// are sorted by twice as many with the ranks of the suffixes `h` symbols further on. Only groups
-/// that are still equal are sorted again (Larsson and Sadakane 2007).
+/// By prefix doubling (Manber and Myers 1993): suffixes sorted by their first `h` symbols are
+/// sorted by `2 h` symbols using the ranks of the suffixes `h` symbols later. Only groups that are
+/// still equal are sorted again (Larsson and Sadakane 2007).
 pub(super) fn sorted(symbols: &[u32], step: usize) -> Vec<u32> {
-    // Of a sampled position: its rank, and where its line ends.
+    // For each sampled position: its rank, and the end of its line.
     let n = symbols.len().div_ceil(step);
     let mut ends = vec![0_u32; n];
     let mut end = symbols.len();
@@ -61,7 +61,8 @@ pub(super) fn sorted(symbols: &[u32], step: usize) -> Vec<u32> {
     order
 }
 
-/// Ranks positions in order from 1, equal neighbors alike; the number of different ones.
+/// Ranks sorted positions from 1, with equal ranks for equal neighbors. Returns the number of
+/// ranks.
 fn rank(
     ranks: &mut [u32],
     order: &[u32],
@@ -78,7 +79,7 @@ fn rank(
     n_groups
 }
 
-/// A position; the caller has checked that all of them fit.
+/// Conversion of a position; the caller has checked that all of them fit.
 fn small(n: usize) -> u32 {
     u32::try_from(n).expect("positions of 32 bits")
 }
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The symbols of a suffix by which it is sorted.
+    /// The part of a suffix by which it is sorted.
     fn suffix(symbols: &[u32], at: u32) -> Vec<u32> {
         let line = symbols[at as usize..].iter().copied();
         line.take_while(|symbol| *symbol != END).take(MAX_SORTED).collect()
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn long_repetitions_stay_in_the_order_of_positions() {
-        // Two lines of 700 equal symbols: from 512 on they count as equal.
+        // Two lines of 700 equal symbols: beyond 512 they count as equal.
         let mut symbols = [vec![7; 700], vec![END], vec![7; 700], vec![END]].concat();
         symbols.push(3);
         symbols.push(END);

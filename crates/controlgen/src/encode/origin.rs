@@ -1,4 +1,4 @@
-//! Whether latents are those of a corpus's windows by a model.
+//! Checks whether latents belong to a corpus's windows and a model.
 
 use std::path::Path;
 
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Model;
 
-/// Windows that are encoded again where a folder does not say whose latents it holds.
+/// Number of windows that are encoded again if a folder does not name its model.
 const TRIED: usize = 16;
-/// How far two encodings of a window by one model may lie apart, in standard deviations of its
-/// posterior. Backends and instruction sets round differently, which makes thousandths; latents of
-/// other models lie several deviations apart.
+/// Maximum difference of two encodings of a window by the same model, in standard deviations of its
+/// posterior. Rounding differs between backends and instruction sets, by thousandths; latents of
+/// different models are several standard deviations apart.
 const MAX_DEVIATION: f64 = 0.1;
 
-/// `report.json` of a latents folder: what it holds, and of which model.
+/// `report.json` of a latents folder: its contents and the model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatentsReport {
     /// The hash of the model that encoded the windows.
     pub model_hash: String,
-    /// Windows to learn from.
+    /// Number of training windows.
     pub n_train: usize,
-    /// Windows held out.
+    /// Number of held-out windows.
     pub n_heldout: usize,
 }
 
@@ -31,14 +31,15 @@ impl JsonFormat for LatentsReport {
     const VERSION: u32 = 1;
 }
 
-/// The report's file.
+/// Name of the report's file.
 pub(super) const FILE: &str = "report.json";
 
-/// Refuses latents that are not of all of a corpus's windows, or not of a model. A folder without a
-/// report, such as one of an earlier program, is tried by encoding some of the windows again.
+/// Rejects latents that are not of all of a corpus's windows, or not of a model. A folder without a
+/// report, for example one of an earlier program, is tested by encoding some of the windows again.
 ///
 /// # Errors
-/// [`ArtifactError::OtherLatents`]; or where the corpus can't be read.
+/// Returns [`ArtifactError::OtherLatents`] if they don't match, or another error if the corpus
+/// can't be read.
 pub fn check_latents(
     model: &Model,
     corpus: &Path,
@@ -63,7 +64,7 @@ pub fn check_latents(
     })?;
     let mut encoded: Vec<(u64, Split)> =
         latents.rows.iter().map(|row| (row.window_id, row.split)).collect();
-    // Folders of many machines may have another order.
+    // Folders written by several machines may have another order.
     windows.sort_unstable();
     encoded.sort_unstable();
     if windows != encoded {
@@ -72,7 +73,7 @@ pub fn check_latents(
     if is_told || are_of(model, latents, &tried) { Ok(()) } else { Err(other("the model")) }
 }
 
-/// Whether a model encodes windows as latents have them.
+/// Whether a model encodes windows to the given latents.
 fn are_of(model: &Model, latents: &Latents, tried: &[WindowRow]) -> bool {
     tried.iter().all(|row| {
         let Ok(again) = model.network().encode(&[&row.tokens], |_| ()) else { return false };

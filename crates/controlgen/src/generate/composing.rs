@@ -25,9 +25,9 @@ impl CompositionRequest {
     /// How music of `n_windows` windows is composed; `None` if its windows are drawn once, without
     /// a choice.
     ///
-    /// Several windows are a piece, which is composed by what was learned of real pieces, unless a
-    /// smoothness is given. A window alone is composed only if a form, a number of candidates or an
-    /// attribute is asked for.
+    /// Several windows are a piece, which is composed by what was learned of real pieces. If a
+    /// smoothness is given, they are the walk alone, unless a form, a number of candidates or an
+    /// attribute is asked for. A window alone is chosen among its draws if there are several.
     ///
     /// # Errors
     /// If what was learned of pieces can't be read.
@@ -36,7 +36,10 @@ impl CompositionRequest {
         session: &'a Session,
         n_windows: usize,
     ) -> Result<Option<Composition<'a>>, PieceError> {
-        if n_windows > 1 && self.smoothness.is_none() {
+        if n_windows <= 1 {
+            return Ok((self.n_candidates() != 1).then(|| self.with(None)));
+        }
+        if self.smoothness.is_none() {
             return self.of_piece(session).map(Some);
         }
         let is_asked = self.form.is_some() || self.n_candidates.is_some() || self.has_attributes;
@@ -64,15 +67,17 @@ mod tests {
     use crate::test_session;
 
     #[test]
-    fn several_windows_are_composed_and_a_window_alone_only_if_it_is_asked_for() {
+    fn several_windows_are_composed_and_a_window_alone_is_chosen_among_its_draws() {
         let session = test_session::melody();
         let is_composed = |request: &CompositionRequest, n_windows| {
             request.composition(session, n_windows).unwrap().is_some()
         };
         let plain = CompositionRequest::default();
-        assert!(!is_composed(&plain, 1) && is_composed(&plain, 2));
+        assert!(is_composed(&plain, 1) && is_composed(&plain, 2));
+        let single = CompositionRequest { n_candidates: Some(1), ..plain.clone() };
+        assert!(!is_composed(&single, 1) && is_composed(&single, 2));
         let smooth = CompositionRequest { smoothness: Some(0.5), ..plain.clone() };
-        assert!(!is_composed(&smooth, 1) && !is_composed(&smooth, 2));
+        assert!(is_composed(&smooth, 1) && !is_composed(&smooth, 2));
         for asked in [
             CompositionRequest { form: Some(FormRequest::Auto), ..plain.clone() },
             CompositionRequest { n_candidates: Some(3), ..plain.clone() },

@@ -221,7 +221,8 @@ pub fn pieces_while(
     });
     let composer = plan.map(|plan| Composer::new(model, styles, plan)).transpose()?;
     let drawn = Drawing { model, styles, request, controls: &controls, composer };
-    let per_batch = (WINDOWS_PER_BATCH / n_windows).max(1);
+    let n_at_once = n_windows.max(plan.map_or(1, |plan| plan.composition.n_candidates));
+    let per_batch = (WINDOWS_PER_BATCH / n_at_once).max(1);
     let mut found = Pieces { kept: Vec::new(), n_attempts: 0, dropped: BTreeMap::new() };
     while found.kept.len() < request.n && found.n_attempts < max_attempts {
         if !go_on() {

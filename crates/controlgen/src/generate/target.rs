@@ -10,6 +10,44 @@ use crate::style::{Style, Styles};
 /// Default length of a piece that moves from style to style, in bars.
 const PATH_BARS: usize = 16;
 
+/// The styles that a user asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum StyleChoice {
+    /// A style for each piece, drawn by its share of the training music.
+    #[default]
+    ByShare,
+    /// A style, or several by weight, each by name or number.
+    Blend(Vec<(String, f64)>),
+    /// Styles that each piece moves through, first to last, by name or number.
+    Path(Vec<String>),
+}
+
+impl StyleChoice {
+    /// What pieces are to be of, with the number of pieces of each.
+    ///
+    /// # Errors
+    /// Those of [`Target::blend`], [`Target::path`] and [`Target::drawn_by_share`].
+    pub fn targets<'a>(
+        &self,
+        styles: &'a Styles,
+        n: usize,
+        seed: u64,
+    ) -> Result<Vec<(Target<'a>, usize)>, GenerateError> {
+        match self {
+            Self::ByShare => Target::drawn_by_share(styles, n, seed),
+            Self::Blend(parts) => {
+                let parts: Vec<(&str, f64)> =
+                    parts.iter().map(|(name, weight)| (name.as_str(), *weight)).collect();
+                Ok(vec![(Target::blend(styles, &parts)?, n)])
+            }
+            Self::Path(names) => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                Ok(vec![(Target::path(styles, &names)?, n)])
+            }
+        }
+    }
+}
+
 /// What new pieces are to be of.
 #[derive(Clone, Debug)]
 pub struct Target<'a> {

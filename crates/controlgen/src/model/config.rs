@@ -16,37 +16,38 @@ pub struct ModelConfig {
     pub network: NetworkConfig,
     /// Latent dimensions that carry information; mixtures are fitted on these, in this order.
     pub active_dimensions: Vec<usize>,
-    /// How it was trained; `None` if it was imported.
+    /// The training of the model; `None` if it was imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingSummary>,
-    /// Where it was imported from, if it was.
+    /// The source of an imported model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<ImportSummary>,
 }
 
-/// How a model was trained, and how well it does.
+/// The training of a model, with its scores.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingSummary {
     /// The preset it started from.
     pub preset: String,
-    /// The model whose weights it began with, if any.
+    /// The model whose weights training started from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Origin>,
     /// The version of the program that trained it.
     pub program_version: String,
-    /// The seed of every draw.
+    /// The seed of all random draws.
     pub seed: u64,
     /// Hash of the corpus it was trained on.
     pub corpus_hash: String,
     /// Number of training windows.
     pub n_train_windows: usize,
-    /// Steps after which these weights were taken, as the best on held-out windows.
+    /// Number of steps after which these weights were taken, as the best on held-out windows.
     pub n_steps: u64,
     /// Training settings.
     pub config: TrainingConfig,
-    /// Figures on the held-out windows that are not in train; none if there are no such windows.
+    /// Scores on the held-out windows that do not occur in the training split; `None` without such
+    /// windows.
     pub heldout: Option<Scores>,
-    /// What predictors without a model reach on the same windows.
+    /// Scores of predictors without a model on the same windows.
     pub baselines: Option<Baselines>,
 }
 
@@ -55,26 +56,27 @@ impl JsonFormat for ModelConfig {
     const VERSION: u32 = 1;
 }
 
-/// Where a model's training began; part of its `config.json` and of its run's.
+/// The starting point of a model's training; part of its `config.json` and of its run's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The model folder, as it was given.
+    /// The model folder, as given.
     #[serde(with = "corpus::path_text")]
     pub folder: PathBuf,
     /// Hash of the model, see [`Model::hash`](super::Model::hash).
     pub hash: String,
-    /// Hash of the corpus it was trained on; none if it was imported.
+    /// Hash of the corpus it was trained on; `None` if it was imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corpus_hash: Option<String>,
-    /// The published checkpoint it was imported from, if it was.
+    /// The published checkpoint it was imported from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<String>,
-    /// Steps it was trained for, with those of models it went on from; none if it was imported.
+    /// Number of training steps, including those of the models it continued from; `None` if it was
+    /// imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_steps: Option<u64>,
 }
 
-/// Where an imported model comes from; part of its `config.json`.
+/// The source of an imported model; part of its `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImportSummary {
     /// Name of the file or folder that was imported.
@@ -83,10 +85,10 @@ pub struct ImportSummary {
     pub form: String,
     /// The version of the program that imported it.
     pub program_version: String,
-    /// The standard deviation given to every posterior, where the checkpoint has none.
+    /// The standard deviation given to every posterior, if the checkpoint has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub std_dev: Option<f32>,
-    /// Hash of the corpus whose windows told the active dimensions; without one, all dimensions
+    /// Hash of the corpus whose windows determined the active dimensions; `None` if all dimensions
     /// count as active.
     pub corpus_hash: Option<String>,
 }

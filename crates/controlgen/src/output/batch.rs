@@ -1,5 +1,5 @@
 //! All files that a command writes: MIDI with its JSON, and on request MusicXML, WAV, SVG, PNG and
-//! one HTML page.
+//! an HTML page.
 
 use std::path::{Path, PathBuf};
 
@@ -21,13 +21,13 @@ use crate::names::Names;
 pub struct Formats {
     /// A score of all voices: `NAME.musicxml`.
     pub musicxml: bool,
-    /// Sound: `NAME.wav`.
+    /// Audio: `NAME.wav`.
     pub wav: bool,
     /// A piano roll: `NAME.svg`.
     pub svg: bool,
     /// A piano roll: `NAME.png`.
     pub png: bool,
-    /// A page of all pieces with players: `index.html`.
+    /// An HTML page with players for all pieces: `index.html`.
     pub html: bool,
 }
 
@@ -38,25 +38,27 @@ pub struct Batch {
     formats: Formats,
     sound: Sound,
     overwrite: Overwrite,
-    /// Names that pieces can have.
+    /// Names of the pieces.
     names: Names,
     sheet: Sheet,
     n_left_out: usize,
-    /// Pieces that are to be played, which takes longest: all of them side by side, at the end.
+    /// Pieces to be rendered as audio, which takes longest; they are rendered in parallel at the
+    /// end.
     to_play: Vec<(PathBuf, NoteSequence)>,
 }
 
-/// The most pieces on a page; a browser holds no more with ease.
+/// Maximum number of pieces on a page; more would be too many for a browser.
 const MAX_ON_PAGE: usize = 2000;
 
-/// The most pieces that wait for being played.
+/// Maximum number of pieces that wait for audio.
 const MAX_WAITING: usize = 256;
 
-/// Pixels of a PNG for each of the picture's own: for screens of high resolution.
+/// Pixels of a PNG per unit of the image: for high-resolution screens.
 const PNG_SCALE: f64 = 2.0;
 
 impl Batch {
-    /// Nothing is written yet. Files of other programs stay; [`Self::overwriting`] changes that.
+    /// Creates a batch without writing anything. Files of other programs are kept, unless changed
+    /// by [`Self::overwriting`].
     pub fn new(folder: &Path, title: impl Into<String>, formats: Formats, sound: Sound) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -70,21 +72,21 @@ impl Batch {
         }
     }
 
-    /// The same with what may be overwritten.
+    /// Sets the rule for overwriting files.
     #[must_use]
     pub fn overwriting(self, overwrite: Overwrite) -> Self {
         Self { overwrite, ..self }
     }
 
-    /// Whether the files that a command writes in the end may be written, before it works for them.
+    /// Checks, before any work, whether the files written at the end may be written.
     ///
     /// # Errors
-    /// [`ArtifactError::NotOwn`].
+    /// Returns [`ArtifactError::NotOwn`] if one of them may not.
     pub fn check(&self) -> ArtifactResult<()> {
         if self.formats.html { self.overwrite.check(&self.folder.join(PAGE)) } else { Ok(()) }
     }
 
-    /// The name that a piece gets, once all its files may be written.
+    /// The name for a piece, after checking that all its files may be written.
     fn name(&mut self, name: &str, endings: &[&str]) -> ArtifactResult<String> {
         self.check()?;
         let name = self.names.free(name);
@@ -112,11 +114,11 @@ impl Batch {
         self.sheet = change(sheet);
     }
 
-    /// Writes a piece: `NAME.mid`, `NAME.json` and what else was asked for; returns the first. The
-    /// name is made fit for every file system ([`crate::names`]).
+    /// Writes a piece: `NAME.mid`, `NAME.json` and the other requested files. Returns the path of
+    /// the first. The name is adapted to be valid on every file system ([`crate::names`]).
     ///
     /// # Errors
-    /// Where a file can't be made or written.
+    /// Returns an error if a file can't be rendered or written.
     pub fn write(
         &mut self,
         name: &str,
@@ -126,11 +128,11 @@ impl Batch {
         self.write_beside(name, sequence, sidecar, &[])
     }
 
-    /// Like [`Self::write`], with other music next to it on the page, for example what it was made
-    /// from: each with its label.
+    /// Like [`Self::write`], with related music next to it on the page, for example the source of a
+    /// mix, each with a label.
     ///
     /// # Errors
-    /// As [`Self::write`].
+    /// Same as [`Self::write`].
     pub fn write_beside(
         &mut self,
         name: &str,
@@ -155,11 +157,11 @@ impl Batch {
         Ok(midi)
     }
 
-    /// Renders a piece that has its MIDI file elsewhere: all that was asked for, but no MIDI and no
-    /// JSON. Returns the name that its files have.
+    /// Renders a piece whose MIDI file is elsewhere: all requested formats, but neither MIDI nor
+    /// JSON. Returns the name of its files.
     ///
     /// # Errors
-    /// Where a file can't be made or written.
+    /// Returns an error if a file can't be rendered or written.
     pub fn render_only(
         &mut self,
         name: &str,
@@ -187,7 +189,7 @@ impl Batch {
         }
     }
 
-    /// Score and pictures now, the sound with others.
+    /// Renders score and images now, and audio later together with other pieces.
     fn render(&mut self, name: &str, sequence: &NoteSequence) -> ArtifactResult<()> {
         let Formats { svg, png, musicxml, .. } = self.formats;
         if musicxml {
@@ -222,7 +224,7 @@ impl Batch {
         self.folder.join(format!("{name}.{ending}"))
     }
 
-    /// Plays what waits for it.
+    /// Renders the waiting pieces as audio.
     fn play(&mut self) -> ArtifactResult<()> {
         let overwrite = self.overwrite;
         std::mem::take(&mut self.to_play).into_par_iter().try_for_each(|(path, sequence)| {
@@ -231,10 +233,10 @@ impl Batch {
         })
     }
 
-    /// Writes what is written last, and returns the page if there is one.
+    /// Writes the remaining files, and returns the path of the page if there is one.
     ///
     /// # Errors
-    /// Where a file can't be made or written.
+    /// Returns an error if a file can't be rendered or written.
     pub fn finish(mut self) -> ArtifactResult<Option<PathBuf>> {
         self.play()?;
         if !self.formats.html {
@@ -260,7 +262,7 @@ fn failed(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -
     ArtifactError::Render { path: path.to_owned(), source: Box::new(source) }
 }
 
-/// The contents of a sidecar, for people.
+/// The contents of a sidecar, for display.
 fn facts(entry: Entry, sidecar: &Sidecar) -> Entry {
     let mut entry = entry.field("seed", sidecar.seed);
     if let Some(style) = &sidecar.style {
@@ -377,7 +379,7 @@ mod tests {
             assert_eq!(std::fs::read(&path).unwrap(), b"a user's");
             std::fs::remove_file(&path).unwrap();
         }
-        // What it wrote itself it writes again, here under other names where only the case differs.
+        // Files it wrote itself are written again; here under other names if only the case differs.
         for _ in 0..2 {
             let mut batch = batch();
             batch.write("one", &piece, &sidecar(Vec::new())).unwrap();
@@ -398,7 +400,7 @@ mod tests {
         let long = NoteSequence { total_time: 1e6, ..NoteSequence::default() };
         let error = batch.render_only("endless", &long, &[]).unwrap_err().to_string();
         assert!(error.contains("endless.wav"), "{error}");
-        // The others go on.
+        // The others continue.
         batch.render_only("short", &synthetic::piece(1, 3, 0), &[]).unwrap();
         assert_eq!(batch.finish().unwrap(), None);
         assert_eq!(names(folder.path()), ["short.wav"]);

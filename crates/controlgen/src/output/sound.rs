@@ -1,25 +1,107 @@
-//! How written music sounds, where a user wants it otherwise.
+//! Playback settings for written music, chosen by the user.
 
-use note_seq::{DEFAULT_QPM, Family, NoteSequence, Program, Qpm, Velocity};
+use std::str::FromStr;
+
+use note_seq::{DEFAULT_QPM, Family, NoteSequence, Program, Qpm, UnknownProgram, Velocity};
 use serde::Serialize;
+use thiserror::Error;
 
-/// Tempo, sounds and loudness that take the place of the music's own; what is not given stays.
+/// Tempo, programs and loudness that replace those of the music; unset fields leave it unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sound {
     /// The first tempo, in quarter notes per minute; later changes keep their proportion.
     pub qpm: Option<Qpm>,
-    /// Programs of the parts that are not drums, in the order of their instrument numbers; further
-    /// parts keep theirs.
+    /// Programs of the parts other than drums, in order of their instrument numbers; further parts
+    /// are unchanged.
     pub programs: Vec<Program>,
-    /// Programs that play families of instruments, wherever the music has them; of several for one
-    /// family the last counts. [`Self::programs`] go before.
+    /// Programs for families of instruments, wherever they occur in the music; of several for one
+    /// family, the last counts. [`Self::programs`] takes precedence.
     pub instruments: Vec<(Family, Program)>,
     /// Velocity of every note.
     pub velocity: Option<Velocity>,
 }
 
+/// The program that plays a family of instruments: `keys=harpsichord`, `bass=33`.
+///
+/// # Examples
+/// ```
+/// use controlgen::output::InstrumentChoice;
+/// use note_seq::{Family, Program};
+/// let choice: InstrumentChoice = "keys=harpsichord".parse()?;
+/// assert_eq!((choice.family, choice.program), (Family::Keys, Program::new(6)?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstrumentChoice {
+    /// The family.
+    pub family: Family,
+    /// The program that plays it.
+    pub program: Program,
+}
+
+/// A text that chooses no instrument.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UnknownInstrument {
+    /// No family and program.
+    #[error(
+        "`{text}` is not FAMILY=PROGRAM, for example keys=harpsichord; families are {}",
+        families()
+    )]
+    NoChoice {
+        /// The text.
+        text: String,
+    },
+    /// Another family.
+    #[error("`{name}` is not a family; allowed are {}", families())]
+    Family {
+        /// The name.
+        name: String,
+    },
+    /// Another program.
+    #[error(transparent)]
+    Program(#[from] UnknownProgram),
+}
+
+/// What families are called where instruments are chosen for them.
+const FAMILIES: [(&str, Family); 6] = [
+    ("keys", Family::Keys),
+    ("guitar", Family::Guitar),
+    ("bass", Family::Bass),
+    ("strings", Family::Strings),
+    ("winds", Family::Winds),
+    ("other", Family::Other),
+];
+
+fn families() -> String {
+    FAMILIES.map(|(name, _)| name).join(", ")
+}
+
+impl InstrumentChoice {
+    /// A choice by the name of the family and the number or name of the program.
+    ///
+    /// # Errors
+    /// [`UnknownInstrument`].
+    pub fn new(family: &str, program: &str) -> Result<Self, UnknownInstrument> {
+        let name = family.trim().to_lowercase();
+        let known = FAMILIES.into_iter().find(|(known, _)| *known == name);
+        let (_, family) = known.ok_or(UnknownInstrument::Family { name: family.to_owned() })?;
+        Ok(Self { family, program: program.parse()? })
+    }
+}
+
+impl FromStr for InstrumentChoice {
+    type Err = UnknownInstrument;
+
+    fn from_str(text: &str) -> Result<Self, UnknownInstrument> {
+        let no_choice = || UnknownInstrument::NoChoice { text: text.to_owned() };
+        let (family, program) = text.split_once('=').ok_or_else(no_choice)?;
+        Self::new(family, program)
+    }
+}
+
 impl Sound {
-    /// Whether nothing is changed.
+    /// Whether the music is left unchanged.
     pub fn is_own(&self) -> bool {
         *self == Self::default()
     }
@@ -29,7 +111,7 @@ impl Sound {
         if let Some(qpm) = self.qpm {
             let first = sequence.tempos.iter().min_by(|a, b| a.time.total_cmp(&b.time));
             let own = first.map_or(DEFAULT_QPM, |tempo| tempo.qpm);
-            // Music at this tempo already keeps its times to the last bit.
+            // Music already at this tempo keeps its exact times.
             if (qpm - own).abs() > 1e-9 {
                 sequence.stretch(own / qpm);
             }
@@ -53,7 +135,8 @@ impl Sound {
             }
             note.velocity = self.velocity.unwrap_or(note.velocity);
         }
-        // Pedals, volumes and bends are of an instrument with its program: they go with its notes.
+        // Pedals, volumes and bends belong to an instrument with its program, so they follow its
+        // notes.
         for change in sequence.control_changes.iter_mut().filter(|change| !change.is_drum) {
             change.program = program_of(change.instrument, change.program);
         }
@@ -92,7 +175,7 @@ mod tests {
         });
         let sound = Sound { programs: vec![Program::saturating(4)], ..Sound::default() };
         sound.apply(&mut music);
-        // As a player gets it.
+        // As a player receives it.
         let bytes = write(&music, &WriteOptions::default()).unwrap();
         let played = read(&bytes, &ReadOptions::strict()).unwrap().sequence;
         assert_eq!(played.notes[0].program.get(), 4);
@@ -112,7 +195,7 @@ mod tests {
             music.push(Note { instrument, program, is_drum, end_time: 1.0, ..Note::default() });
         }
         let asked = |family, program| (family, Program::saturating(program));
-        // What keys become is strings, and stays what they became.
+        // A keyboard that becomes strings is not changed again.
         let instruments =
             vec![asked(Family::Keys, 5), asked(Family::Keys, 41), asked(Family::Strings, 73)];
         Sound { instruments: instruments.clone(), ..Sound::default() }.apply(&mut music);
@@ -149,10 +232,10 @@ mod tests {
         sound.apply(&mut music);
         let programs: Vec<(u32, u8)> =
             music.notes.iter().map(|n| (n.instrument, n.program.get())).collect();
-        // Drums keep theirs, and so does the third part.
+        // Drums keep their program, and so does the third part.
         assert_eq!(programs, [(9, 7), (4, 7), (0, 40), (2, 41)]);
         assert!(music.notes.iter().all(|n| n.velocity.get() == 99));
-        // 120 to 90: everything lasts four thirds as long.
+        // From 120 to 90: everything lasts four thirds as long.
         let tempos: Vec<(f64, f64)> = music.tempos.iter().map(|t| (t.time, t.qpm)).collect();
         assert!((tempos[1].0 - 8.0 / 3.0).abs() < 1e-12 && (tempos[1].1 - 45.0).abs() < 1e-12);
         assert!((music.total_time - 4.0).abs() < 1e-12);

@@ -11,14 +11,17 @@ use super::sound::{Sounds, best_scale, share_in_scale, turned};
 /// How much each part of a score counts. Shares of time in the scale differ by hundredths, of which
 /// two are heard; joins are in nats; the others lie between 0 and 1.
 const KEY: f64 = 12.0;
-const MEMBERSHIP: f64 = 1.0;
+const MEMBERSHIP: f64 = 2.0;
 const JOIN: f64 = 0.3;
 const LIKENESS: f64 = 4.0;
 /// Shares of pairs of tones, where a tenth is heard.
-const CONSONANCE: f64 = 8.0;
+const CONSONANCE: f64 = 4.0;
 /// For each deviation from the attributes asked for: they go before all others.
 const AIM: f64 = 12.0;
 const ENDING: f64 = 8.0;
+/// For each nat that a window follows better than any; and the most that count.
+const SUCCESSION: f64 = 0.1;
+const MOST_OF_SUCCESSION: f64 = 20.0;
 /// The cost of a bar without a note.
 const EMPTY_BAR: f64 = 1.5;
 /// What each semitone costs that a draw is moved by to fit the key.
@@ -38,6 +41,9 @@ pub(super) struct Fit<'a> {
     pub(super) joins: &'a Joins,
     /// The major scale of the piece, by its tonic, if it is known.
     pub(super) scale: Option<usize>,
+    /// How much of a window of this style usually lies in the scale: more is no gain. For a whole
+    /// piece, whose windows are to stay together, there is no such limit.
+    pub(super) usual_scale: Option<f64>,
     /// The tonic, where the piece ends here.
     pub(super) ends_on: Option<usize>,
     /// The windows before and after, with the semitones from one to the other.
@@ -56,7 +62,7 @@ impl Fit<'_> {
             Some(scale) => share_in_scale(&classes, scale),
             None => best_scale(&classes).map(|(_, share)| share),
         };
-        score += KEY * in_scale.unwrap_or(1.0);
+        score += KEY * in_scale.unwrap_or(1.0).min(self.usual_scale.unwrap_or(1.0));
         if let Some((before, semitones)) = self.before {
             score += JOIN * self.joins.score(before, sounds, semitones);
         }
@@ -83,6 +89,12 @@ impl Fit<'_> {
     /// The part of a score for the distance from the attributes asked for.
     pub(super) fn of_aim(distance: f64) -> f64 {
         -AIM * distance
+    }
+
+    /// The score for how much more probable a window is after those around it, in nats, than after
+    /// any.
+    pub(super) fn of_succession(ratio: Option<f64>) -> f64 {
+        SUCCESSION * ratio.unwrap_or(0.0).clamp(-MOST_OF_SUCCESSION, MOST_OF_SUCCESSION)
     }
 
     /// What membership in the style adds.
@@ -160,7 +172,7 @@ mod tests {
     #[test]
     fn only_what_is_less_consonant_than_usual_counts() {
         let score = |measured| Fit::of_consonance(Some(0.75), measured);
-        assert_eq!((score(Some(0.5)), score(Some(1.0)), score(None)), (-2.0, 0.0, 0.0));
+        assert_eq!((score(Some(0.5)), score(Some(1.0)), score(None)), (-1.0, 0.0, 0.0));
         assert_eq!(Fit::of_consonance(None, Some(0.5)), 0.0);
     }
 
@@ -217,6 +229,7 @@ mod tests {
         let fit = Fit {
             joins: &joins,
             scale: Some(0),
+            usual_scale: None,
             ends_on: None,
             before: Some((&before, 0)),
             after: None,

@@ -1,6 +1,7 @@
 //! Composing: window by window, with a choice among draws.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use gmm::ModelError;
 use musicvae::{Sampling, seed};
@@ -8,12 +9,13 @@ use rand::Rng;
 use rayon::prelude::*;
 
 use super::choose::{Draw, Fit, has_tones, semitones_into, spliced, tonic};
+use super::draft::{Draft, Made, add, finished};
 use super::form::{Form, FormRequest};
 use super::join::Joins;
 use super::plan::{Composed, Composition, MAX_CANDIDATES, Plan};
-use super::propose::{Around, Place, Proposer, noise};
+use super::propose::{Place, Pool, Proposal, Proposer, noise};
 use super::similarity::Onsets;
-use super::sound::{Sounds, best_scale};
+use super::sound::{Sounds, best_scale, turned};
 use crate::attribute::{Attribute, usual};
 use crate::encode::encode_windows;
 use crate::generate::{Decoding, GenerateError, memberships};
@@ -28,6 +30,9 @@ const MOST_LIKE_AT_END: f64 = 0.75;
 const PLACE_BITS: u32 = 13;
 const DRAW_BITS: u32 = 10;
 
+/// Latents of the draws of a window, and the places of those that are of the pool.
+type Latents = (Vec<f32>, Vec<Option<usize>>);
+
 /// Makes pieces.
 pub(crate) struct Composer<'a> {
     model: &'a Model,
@@ -41,35 +46,12 @@ pub(crate) struct Composer<'a> {
     components: Vec<usize>,
     /// How consonant their music usually is.
     consonance: Option<f64>,
+    /// For a window alone, how much of it usually lies in the scale.
+    usual_scale: Option<f64>,
     given: Vec<Option<Made>>,
     /// The windows that are made.
     new: Range<usize>,
     has_tones: bool,
-}
-
-/// A window of a piece.
-#[derive(Clone, Debug)]
-struct Made {
-    tokens: Vec<u16>,
-    z: Vec<f32>,
-    mu: Vec<f32>,
-    /// The point that the next one is drawn from: active dimensions of `mu`, without the shift.
-    point: Vec<f64>,
-    sounds: Sounds,
-    onsets: Onsets,
-}
-
-/// A piece in the making.
-struct Draft {
-    number: u64,
-    form: Form,
-    windows: Vec<Option<Made>>,
-    /// Meter or chords of all its windows, once known.
-    control: Option<Vec<u16>>,
-    /// How long each pitch class sounds so far.
-    classes: [f64; 12],
-    /// The tonic of its major scale, once known.
-    scale: Option<usize>,
 }
 
 impl<'a> Composer<'a> {
@@ -100,8 +82,7 @@ impl<'a> Composer<'a> {
         }
         // A piece that moves from style to style leaves what real pieces do: it walks.
         let follows = learned.filter(|_| !plan.path.is_moving());
-        let proposer =
-            Proposer::new(plan.path, plan.n_windows, plan.sampling, follows, styles.mixture())?;
+        let proposer = Proposer::new(plan.path, plan.n_windows, plan.sampling, follows)?;
         let mut composer = Self {
             model,
             styles,
@@ -110,6 +91,8 @@ impl<'a> Composer<'a> {
             variations: learned.map(|learned| learned.templates.variations()).unwrap_or_default(),
             components: plan.targets.iter().flat_map(|style| &style.components).copied().collect(),
             consonance: usual(model.form(), plan.targets, Attribute::Consonance),
+            usual_scale: usual(model.form(), plan.targets, Attribute::Scale)
+                .filter(|_| plan.n_windows == 1),
             given: vec![None; plan.n_windows],
             new: first..end,
             has_tones: has_tones(model.form()),
@@ -127,10 +110,7 @@ impl<'a> Composer<'a> {
     }
 
     fn made(&self, tokens: Vec<u16>, z: Vec<f32>, mu: Vec<f32>, is_shifted: bool) -> Made {
-        let mut point = self.model.latent_space().project(&mu);
-        if let Some(shift) = self.plan.shift.filter(|_| is_shifted) {
-            point.iter_mut().zip(shift).for_each(|(x, by)| *x -= by);
-        }
+        let mut point = self.point(&mu, is_shifted);
         // A walk goes on from what was drawn, what was learned from what was heard.
         if !self.proposer.has_learned() {
             point = self.model.latent_space().project(&z);
@@ -138,6 +118,15 @@ impl<'a> Composer<'a> {
         let sounds = Sounds::of(self.model.form(), &tokens);
         let onsets = Onsets::from(&sounds);
         Made { tokens, z, mu, point, sounds, onsets }
+    }
+
+    /// A posterior mean on the active dimensions, without the shift.
+    fn point(&self, mu: &[f32], is_shifted: bool) -> Vec<f64> {
+        let mut point = self.model.latent_space().project(mu);
+        if let Some(shift) = self.plan.shift.filter(|_| is_shifted) {
+            point.iter_mut().zip(shift).for_each(|(x, by)| *x -= by);
+        }
+        point
     }
 
     /// The pieces of some attempts; each depends on the seed and its number alone.
@@ -182,7 +171,7 @@ impl<'a> Composer<'a> {
         let keeps_key = !self.model.kind().is_in_one_key() || (0..n_windows).any(is_given);
         let mut classes = [0.0; 12];
         for made in self.given.iter().flatten() {
-            add(&mut classes, &made.sounds);
+            add(&mut classes, &made.sounds, 0);
         }
         for (at, slot) in form.slots.iter_mut().enumerate() {
             if is_given(at) {
@@ -202,7 +191,9 @@ impl<'a> Composer<'a> {
         };
         let control = self.given.iter().flatten().next();
         let control = control.map(|made| self.model.form().control(&made.tokens).to_vec());
-        Draft { number, form, windows: self.given.clone(), control, classes, scale }
+        let (windows, sounding) = (self.given.clone(), classes);
+        let pool = OnceLock::new();
+        Draft { number, form, windows, control, classes, sounding, scale, pool }
     }
 
     /// Makes window number `at` of all pieces.
@@ -212,15 +203,18 @@ impl<'a> Composer<'a> {
             match draft.form.slots[at].returns {
                 Some((of, 1.0..)) => {
                     let same = draft.windows[of].clone();
+                    let key = i32::from(draft.form.slots[at].key);
+                    if let Some(made) = &same {
+                        add(&mut draft.sounding, &made.sounds, key);
+                    }
                     draft.windows[at] = same;
                 }
                 _ => open.push(draft),
             }
         }
-        let z: Vec<Vec<f32>> = open
-            .par_iter()
-            .map(|draft| self.latents(at, draft))
-            .collect::<Result<Vec<_>, ModelError>>()?;
+        let latents = open.par_iter().map(|draft| self.latents(at, draft));
+        let latents = latents.collect::<Result<Vec<Latents>, ModelError>>()?;
+        let (z, places): (Vec<Vec<f32>>, Vec<_>) = latents.into_iter().unzip();
         for (draft, z) in open.iter_mut().zip(&z) {
             self.find_control(at, draft, z);
         }
@@ -236,15 +230,33 @@ impl<'a> Composer<'a> {
         let mu = encode_windows(self.model, &tokens);
         let memberships = memberships(self.model, self.styles, self.plan.targets, &mu);
         let mut again = mu.chunks_exact(self.model.z_size()).zip(memberships);
-        for (draft, options) in open.into_iter().zip(options) {
-            let found = options.into_iter().zip(again.by_ref()).map(|(draw, (mu, membership))| {
-                (draw.score + Fit::of_membership(membership), draw, mu)
-            });
+        let drawn = z.iter().zip(&places);
+        for ((draft, options), (z, places)) in open.into_iter().zip(options).zip(drawn) {
+            // What returns varied is like what it returns, whatever it follows.
+            let is_new = draft.form.slots[at].returns.is_none();
+            let next = self.proposer.next(draft.around(at))?.filter(|_| is_new);
+            let mut found = Vec::with_capacity(options.len());
+            for (draw, (mu, membership)) in options.into_iter().zip(again.by_ref()) {
+                let point = self.point(mu, true);
+                let follows = next.as_ref().map(|next| self.proposer.log_ratio(next, &point));
+                let score = draw.score
+                    + Fit::of_membership(membership)
+                    + Fit::of_succession(follows.transpose()?);
+                found.push((score, draw, mu));
+            }
             // Of equals the first.
-            let best = found.reduce(|best, next| if next.0 > best.0 { next } else { best });
+            let best =
+                found.into_iter().reduce(|best, next| if next.0 > best.0 { next } else { best });
             let (_, draw, mu) = best.expect("there is a draw");
+            let mut rows = z.chunks_exact(self.model.z_size()).zip(places);
+            let from = rows.find(|(z, _)| *z == draw.z).and_then(|(_, from)| *from);
+            if let Some(pool) = draft.pool.get_mut() {
+                pool.used(from);
+            }
             let made = self.made(draw.tokens, draw.z, mu.to_vec(), true);
-            add(&mut draft.classes, &made.sounds);
+            let key = i32::from(draft.form.slots[at].key);
+            add(&mut draft.classes, &made.sounds, 0);
+            add(&mut draft.sounding, &made.sounds, key);
             if draft.scale.is_none() {
                 draft.scale = best_scale(&draft.classes).map(|(scale, _)| scale);
             }
@@ -267,43 +279,58 @@ impl<'a> Composer<'a> {
         (draft.number << (PLACE_BITS + DRAW_BITS)) | (at as u64) << DRAW_BITS | draw as u64
     }
 
-    /// Latents `[draws, Z]` of a window.
-    fn latents(&self, at: usize, draft: &Draft) -> Result<Vec<f32>, ModelError> {
+    /// Latents `[draws, Z]` of a window, with their places in the pool.
+    fn latents(&self, at: usize, draft: &Draft) -> Result<Latents, ModelError> {
         let space = self.model.latent_space();
-        let window = |at: Option<usize>| {
-            let made = at.and_then(|at| draft.windows.get(at)).and_then(Option::as_ref);
-            made.map(|made| made.point.as_slice())
-        };
-        let around = Around {
-            before: window(at.checked_sub(1)),
-            two_before: window(at.checked_sub(2)),
-            after: window(Some(at + 1)),
-            two_after: window(Some(at + 2)),
-        };
         let place = Place { is_first: at == 0, is_last: self.is_end(at) };
         let temperature = self.plan.sampling.temperature;
         let n = self.n_draws(at);
         let mut rng = seed::stream(self.plan.decoding.seed, "window", Self::number(draft, at, 0));
         let source = draft.form.slots[at].returns;
         let source = source.and_then(|(of, _)| draft.windows[of].as_ref());
-        let points = match source {
-            Some(source) => {
-                (0..n).map(|_| self.varied(source, temperature, &mut rng)).collect::<Vec<_>>()
-            }
-            None => self.proposer.propose(at, around, place, n, &mut rng)?,
+        let points: Vec<Proposal> = if let Some(source) = source {
+            let varied = || Proposal::new(self.varied(source, temperature, &mut rng));
+            std::iter::repeat_with(varied).take(n).collect()
+        } else {
+            let pool = self.pool(draft)?;
+            self.proposer.propose(at, (draft.around(at), place, pool), n, &mut rng)?
         };
-        let mut latents = Vec::with_capacity(n * space.z_size());
-        for mut point in points {
+        let mut latents = (Vec::with_capacity(n * space.z_size()), Vec::with_capacity(n));
+        for (draw, Proposal { mut point, from }) in points.into_iter().enumerate() {
             let mut z = vec![0.0; space.z_size()];
             space.sample_inactive(&mut rng, &mut z);
             z.iter_mut().for_each(|e| *e *= temperature as f32);
             if let Some(shift) = self.plan.shift {
-                point.iter_mut().zip(shift).for_each(|(x, by)| *x += by);
+                let part = self.part_of_shift(draw, n);
+                point.iter_mut().zip(shift).for_each(|(x, by)| *x += part * by);
             }
             space.embed(&point, &mut z);
-            latents.extend(z);
+            latents.0.extend(z);
+            latents.1.push(from);
         }
         Ok(latents)
+    }
+
+    /// How much of the shift a draw gets. An attribute is hardly ever linear in the latents, so
+    /// that one shift is too little for some draws and too much for others: the draws of a window
+    /// that is chosen by what is measured get from none to twice the shift, evenly. Windows of
+    /// longer pieces follow each other by how much they were shifted, so all get the same.
+    fn part_of_shift(&self, draw: usize, n: usize) -> f64 {
+        if n > 1 && self.plan.n_windows == 1 && self.plan.aim.is_some() {
+            2.0 * draw as f64 / (n - 1) as f64
+        } else {
+            1.0
+        }
+    }
+
+    /// The draws of the style for a piece.
+    fn pool<'d>(&self, draft: &'d Draft) -> Result<&'d Pool, ModelError> {
+        if let Some(known) = draft.pool.get() {
+            return Ok(known);
+        }
+        let mut rng = seed::stream(self.plan.decoding.seed, "pool", draft.number);
+        let made = self.proposer.pool(&mut rng)?;
+        Ok(draft.pool.get_or_init(|| made))
     }
 
     /// As far from a window as varied returns are in real pieces.
@@ -369,11 +396,14 @@ impl<'a> Composer<'a> {
         let key = |at: usize| i32::from(draft.form.slots[at].key);
         let source = draft.form.slots[at].returns;
         let source = source.and_then(|(of, alike)| Some((window(Some(of))?, alike)));
-        let tonic = draft.scale.map(|scale| tonic(&draft.classes, scale));
+        // Of all that sounded so far, in the key of this window.
+        let classes = turned(&draft.sounding, -key(at));
+        let tonic = best_scale(&classes).map(|(scale, _)| tonic(&classes, scale));
         let before = at.checked_sub(1);
         let fit = Fit {
             joins: &self.joins,
             scale: draft.scale.filter(|_| self.has_tones),
+            usual_scale: self.usual_scale,
             ends_on: tonic.filter(|_| self.has_tones && self.is_end(at)),
             before: before.and_then(|b| Some((&window(before)?.sounds, key(at) - key(b)))),
             after: window(Some(at + 1)).map(|made| (&made.sounds, key(at + 1) - key(at))),
@@ -418,21 +448,4 @@ impl<'a> Composer<'a> {
         options.truncate(n);
         options
     }
-}
-
-fn add(classes: &mut [f64; 12], sounds: &Sounds) {
-    let more = sounds.pitch_classes();
-    classes.iter_mut().zip(more).for_each(|(sum, value)| *sum += value);
-}
-
-fn finished(draft: Draft) -> Composed {
-    let form = draft.form;
-    let (mut windows, mut z, mut mu) = (Vec::new(), Vec::new(), Vec::new());
-    for made in draft.windows {
-        let made = made.expect("every window was made");
-        windows.push(made.tokens);
-        z.push(made.z);
-        mu.push(made.mu);
-    }
-    Composed { windows, z, mu, form }
 }

@@ -31,7 +31,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::form::{Form, Slot, Template, Templates};
 use super::join::{Joins, N_INTERVALS};
-use super::propose::Conditionals;
+use super::propose::{Conditionals, Target};
 use super::succession::{SPAN, Succession};
 use super::{PieceError, PieceModel};
 use crate::model::Model;
@@ -140,7 +140,7 @@ impl PieceModel {
         writer.floats("succession.rest", &[SPAN, n_rest], self.succession.rest.iter().copied());
         for (name, mixture) in [("first", &self.first), ("last", &self.last)] {
             if let Some(mixture) = mixture {
-                writer.mixture(name, mixture);
+                writer.mixture(name, &mixture.mixture);
             }
         }
         writer.floats("variation", &[d], self.variation.iter().copied());
@@ -295,8 +295,8 @@ impl Reader<'_> {
         Some(PieceModel {
             succession,
             conditionals: Conditionals::default(),
-            first: self.mixture_if_any("first", d).ok()?,
-            last: self.mixture_if_any("last", d).ok()?,
+            first: self.mixture_if_any("first", d).ok()?.map(Target::new),
+            last: self.mixture_if_any("last", d).ok()?.map(Target::new),
             variation: self.shaped("variation", &[d])?,
             joins: Joins { log_probabilities: [of_voice(0), of_voice(1)] },
             templates: self.templates()?,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::{Form, Template, Templates};
 use super::join::{JoinCounts, Joins};
-use super::propose::Conditionals;
+use super::propose::{Conditionals, Target};
 use super::similarity::{Onsets, VARIED};
 use super::sound::Sounds;
 use super::succession::{SPAN, Succession, Triples};
@@ -199,7 +199,7 @@ impl PieceModel {
         let end = |of: &dyn Fn(&CorpusPiece) -> Option<&Vec<f32>>| {
             let points: Vec<f64> =
                 pieces.iter().filter_map(of).flat_map(|mu| space.project(mu)).collect();
-            distribution(&points, d, seed)
+            distribution(&points, d, seed).map(Target::new)
         };
         let first = end(&|piece| piece.mu.first());
         let last = end(&|piece| piece.mu.last().filter(|_| piece.has_end && piece.mu.len() > 1));

@@ -1,20 +1,21 @@
-//! Latents that may come next: drawn of what follows what, weighted by what is asked for.
+//! Latents that may come next: drawn of the style, weighted by what follows what.
 
 use std::sync::OnceLock;
 
 use gmm::{Gaussian, GaussianMixture, ModelError, Samples};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
+use rayon::prelude::*;
 
 use super::PieceModel;
-use super::succession::{Conditional, Succession};
+use super::succession::{Conditional, Next, Succession};
 use crate::generate::{LatentPath, LatentSampling};
 
-/// Draws for each that is taken, by how much each belongs to the style …
-const DRAWS: usize = 4;
-/// … and where it is to be a beginning or an end, too; and draws at least.
+/// Draws of the style that the windows of a piece are taken of: what stands before says some five
+/// nats of a window, so one of `e⁵` follows as real ones do.
+const POOL: usize = 512;
+/// Draws of ends for each that is taken.
 const DRAWS_OF_ENDS: usize = 8;
-const LEAST_DRAWS: usize = 24;
 /// A draw is at most `e` to this more or less likely for being a beginning or an end: densities in
 /// many dimensions differ by more than they mean.
 const MOST_OF_ENDS: f64 = 8.0;
@@ -39,39 +40,82 @@ pub(super) struct Place {
     pub(super) is_last: bool,
 }
 
-/// The distribution that is asked for at a window.
+/// A distribution of windows. What takes long to make of it is made when it is first needed, and
+/// kept.
+#[derive(Clone, Debug)]
 pub(super) struct Target {
-    mixture: GaussianMixture,
+    pub(super) mixture: GaussianMixture,
     /// Its components with cumulative weights.
-    components: Vec<(f64, Gaussian)>,
+    components: OnceLock<Vec<(f64, Gaussian)>>,
     /// One Gaussian with its moments.
-    moments: Gaussian,
+    moments: OnceLock<Gaussian>,
+}
+
+impl PartialEq for Target {
+    /// All else follows from the mixture.
+    fn eq(&self, other: &Self) -> bool {
+        self.mixture == other.mixture
+    }
 }
 
 impl Target {
-    fn new(mixture: GaussianMixture) -> Result<Self, ModelError> {
-        let mut up_to = 0.0;
-        let mut components = Vec::with_capacity(mixture.n_components());
-        for k in 0..mixture.n_components() {
-            up_to += mixture.weights()[k];
-            components.push((up_to, mixture.component(k)?));
-        }
-        let moments = mixture.moments()?;
-        Ok(Self { mixture, components, moments })
+    pub(super) fn new(mixture: GaussianMixture) -> Self {
+        Self { mixture, components: OnceLock::new(), moments: OnceLock::new() }
     }
 
-    fn draw_component(&self, rng: &mut impl Rng) -> &Gaussian {
-        let drawn = rng.random::<f64>();
-        let (last, others) = self.components.split_last().expect("a mixture has a component");
-        others.iter().find(|(up_to, _)| drawn < *up_to).map_or(&last.1, |(_, g)| g)
+    fn components(&self) -> Result<&[(f64, Gaussian)], ModelError> {
+        if let Some(known) = self.components.get() {
+            return Ok(known);
+        }
+        let mut up_to = 0.0;
+        let mut components = Vec::with_capacity(self.mixture.n_components());
+        for k in 0..self.mixture.n_components() {
+            up_to += self.mixture.weights()[k];
+            components.push((up_to, self.mixture.component(k)?));
+        }
+        Ok(self.components.get_or_init(|| components))
     }
+
+    fn moments(&self) -> Result<&Gaussian, ModelError> {
+        if let Some(known) = self.moments.get() {
+            return Ok(known);
+        }
+        let made = self.mixture.moments()?;
+        Ok(self.moments.get_or_init(|| made))
+    }
+
+    /// The logarithms of the density at some points.
+    fn scores(&self, points: &[Vec<f64>]) -> Result<Vec<f64>, ModelError> {
+        let (all, d) = (points.concat(), self.mixture.n_features());
+        let wrong = |_| ModelError::Length { what: "draws", found: all.len(), expected: d };
+        self.mixture.score_samples(&Samples::new(&all, points.len(), d).map_err(wrong)?)
+    }
+
+    /// Draws of `N(mean, temperature² covariance)` of a component each.
+    fn draws(
+        &self,
+        n: usize,
+        temperature: f64,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<Vec<f64>>, ModelError> {
+        let components = self.components()?;
+        let mut draw = || {
+            let component = draw_component(components, rng);
+            component.unstandardize(&noise(component.mean().len(), temperature, rng))
+        };
+        Ok((0..n).map(|_| draw()).collect())
+    }
+}
+
+fn draw_component<'a>(components: &'a [(f64, Gaussian)], rng: &mut impl Rng) -> &'a Gaussian {
+    let drawn = rng.random::<f64>();
+    let (last, others) = components.split_last().expect("a mixture has a component");
+    others.iter().find(|(up_to, _)| drawn < *up_to).map_or(&last.1, |(_, g)| g)
 }
 
 /// Draws latents for the windows of pieces.
 pub(super) struct Proposer<'a> {
     learned: Option<&'a PieceModel>,
-    /// All windows: what the target's density is set against.
-    all: &'a GaussianMixture,
     sampling: LatentSampling,
     /// One for each window, or one for all.
     targets: Vec<Target>,
@@ -80,7 +124,7 @@ pub(super) struct Proposer<'a> {
 /// Conditional distributions of a succession, by [`GIVEN`]: made when they are first needed, and
 /// kept, as each takes longer than drawing from it many times.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Conditionals([OnceLock<Conditional>; 4]);
+pub(super) struct Conditionals([OnceLock<Conditional>; GIVEN.len()]);
 
 impl PartialEq for Conditionals {
     /// They follow from the succession, so they don't make a difference of their models.
@@ -101,7 +145,54 @@ impl Conditionals {
 }
 
 /// Which of the three windows of the succession are given, and which one is drawn.
-const GIVEN: [(&[usize], usize); 4] = [(&[0, 1], 2), (&[1], 2), (&[0, 2], 1), (&[1], 0)];
+const GIVEN: [(&[usize], usize); 5] = [(&[0, 1], 2), (&[1], 2), (&[0, 2], 1), (&[1], 0), (&[], 2)];
+/// Where in [`GIVEN`] none is given.
+const ANY: usize = 4;
+
+impl PieceModel {
+    /// Any window, whatever is around it.
+    fn any(&self) -> Result<Next<'_>, ModelError> {
+        Ok(self.conditionals.get(&self.succession, ANY)?.after(&[]))
+    }
+}
+
+/// Draws of a style for the windows of a piece.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    points: Vec<Vec<f64>>,
+    /// The same along the axes of the succession, with their densities as any window.
+    along: Vec<Vec<f64>>,
+    usual: Vec<f64>,
+    /// Those that are windows of the piece already.
+    used: Vec<usize>,
+}
+
+impl Pool {
+    /// Notes that a draw became a window of the piece.
+    pub(super) fn used(&mut self, from: Option<usize>) {
+        self.used.extend(from);
+    }
+
+    fn taken(&self, weights: &[f64], n: usize, rng: &mut impl Rng) -> Vec<Proposal> {
+        let taken = most_probable(weights, n, rng).into_iter();
+        taken.map(|at| Proposal { point: self.points[at].clone(), from: Some(at) }).collect()
+    }
+}
+
+/// A latent that may come next.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Proposal {
+    /// On the active dimensions.
+    pub(super) point: Vec<f64>,
+    /// Its place in the pool, if it is of it.
+    pub(super) from: Option<usize>,
+}
+
+impl Proposal {
+    pub(super) fn new(point: Vec<f64>) -> Self {
+        Self { point, from: None }
+    }
+}
 
 impl<'a> Proposer<'a> {
     pub(super) fn new(
@@ -109,13 +200,12 @@ impl<'a> Proposer<'a> {
         n_windows: usize,
         sampling: LatentSampling,
         learned: Option<&'a PieceModel>,
-        all: &'a GaussianMixture,
     ) -> Result<Self, ModelError> {
         let n_targets = if path.is_moving() { n_windows } else { 1 };
         let along = |at: usize| at as f64 / n_windows.saturating_sub(1).max(1) as f64;
-        let targets = (0..n_targets).map(|at| Target::new(path.distribution(along(at))?));
+        let targets = (0..n_targets).map(|at| Ok(Target::new(path.distribution(along(at))?)));
         let targets = targets.collect::<Result<_, ModelError>>()?;
-        Ok(Self { learned, all, sampling, targets })
+        Ok(Self { learned, sampling, targets })
     }
 
     /// Whether windows follow each other as was learned of pieces.
@@ -131,18 +221,19 @@ impl<'a> Proposer<'a> {
     pub(super) fn propose(
         &self,
         at: usize,
-        around: Around<'_>,
-        place: Place,
+        (around, place, pool): (Around<'_>, Place, &Pool),
         n: usize,
         rng: &mut impl Rng,
-    ) -> Result<Vec<Vec<f64>>, ModelError> {
+    ) -> Result<Vec<Proposal>, ModelError> {
         let mut drawn = match self.learned {
-            Some(learned) => self.learned_draws(learned, at, (around, place), n, rng)?,
-            None => (0..n).map(|_| self.autoregression(at, around, rng)).collect(),
+            Some(learned) => self.learned_draws(learned, at, (around, place, pool), n, rng)?,
+            None => (0..n)
+                .map(|_| Ok(Proposal::new(self.autoregression(at, around, rng)?)))
+                .collect::<Result<_, ModelError>>()?,
         };
         if let Some(radius) = self.sampling.truncate {
-            let moments = &self.target(at).moments;
-            for point in &mut drawn {
+            let moments = self.target(at).moments()?;
+            for Proposal { point, .. } in &mut drawn {
                 let mut e = moments.standardized(point);
                 let length = e.iter().map(|e| e * e).sum::<f64>().sqrt();
                 if length > radius {
@@ -154,153 +245,144 @@ impl<'a> Proposer<'a> {
         Ok(drawn)
     }
 
-    /// Draws of what follows (or of the style, where nothing is around), of which some are taken by
-    /// their weights, none twice: sampling and importance resampling (Rubin 1988).
+    /// What follows, or leads to, the windows around; `None` if nothing was learned or is around.
+    pub(super) fn next(&self, around: Around<'_>) -> Result<Option<Next<'a>>, ModelError> {
+        let Some(learned) = self.learned else { return Ok(None) };
+        let given = |which: usize, windows: &[&[f64]]| {
+            let conditional = learned.conditionals.get(&learned.succession, which)?;
+            Ok::<_, ModelError>(conditional.after(windows))
+        };
+        match around {
+            Around { before: Some(before), after: Some(after), .. } => given(2, &[before, after]),
+            Around { before: Some(before), two_before: Some(two), .. } => given(0, &[two, before]),
+            Around { before: Some(before), .. } => given(1, &[before]),
+            Around { after: Some(after), .. } => given(3, &[after]),
+            Around { .. } => return Ok(None),
+        }
+        .map(Some)
+    }
+
+    /// How much more probable a window is after what is around than after anything, in nats.
+    pub(super) fn log_ratio(&self, next: &Next<'_>, point: &[f64]) -> Result<f64, ModelError> {
+        let Some(learned) = self.learned else { return Ok(0.0) };
+        Ok(next.log_ratio(&learned.any()?, point))
+    }
+
+    /// Draws of the style for the windows of a piece; none if nothing was learned.
+    pub(super) fn pool(&self, rng: &mut impl Rng) -> Result<Pool, ModelError> {
+        let Some(learned) = self.learned else { return Ok(Pool::default()) };
+        let points = self.target(0).draws(POOL, self.sampling.temperature, rng)?;
+        let any = learned.any()?;
+        let along = |point: &Vec<f64>| {
+            let y = any.along(point);
+            (any.log_density_along(&y), y)
+        };
+        let (usual, along) = points.par_iter().map(along).unzip();
+        Ok(Pool { points, along, usual, used: Vec::new() })
+    }
+
+    /// Draws of the style, of which some are taken by how much better they follow what is around
+    /// than any window would, none twice: sampling and importance resampling (Rubin 1988) of the
+    /// product of the style's density and that ratio. What follows what is learned of all music
+    /// and knows less of what a window is like than the style does, so it only weighs.
     fn learned_draws(
         &self,
         learned: &PieceModel,
         at: usize,
-        (around, place): (Around<'_>, Place),
+        (around, place, pool): (Around<'_>, Place, &Pool),
         n_taken: usize,
         rng: &mut impl Rng,
-    ) -> Result<Vec<Vec<f64>>, ModelError> {
-        let next = match around {
-            Around { before: Some(before), after: Some(after), .. } => {
-                Some(learned.conditionals.get(&learned.succession, 2)?.after(&[before, after]))
-            }
-            Around { before: Some(before), two_before: Some(two), .. } => {
-                Some(learned.conditionals.get(&learned.succession, 0)?.after(&[two, before]))
-            }
-            Around { before: Some(before), .. } => {
-                Some(learned.conditionals.get(&learned.succession, 1)?.after(&[before]))
-            }
-            Around { after: Some(after), .. } => {
-                Some(learned.conditionals.get(&learned.succession, 3)?.after(&[after]))
-            }
-            Around { .. } => None,
+    ) -> Result<Vec<Proposal>, ModelError> {
+        // Of the last two windows the first, with the middle one open: as from one to the next.
+        let two_after = around.two_after.filter(|_| around.after.is_none());
+        let two_after = Around { after: two_after, ..Around::default() };
+        let around: Vec<Next<'_>> =
+            [self.next(around)?, self.next(two_after)?].into_iter().flatten().collect();
+        let follows = |along: &[Vec<f64>], usual: &[f64]| -> Vec<f64> {
+            let ratio = |(y, usual): (&Vec<f64>, &f64)| {
+                around.iter().map(|next| next.log_density_along(y) - usual).sum::<f64>()
+            };
+            along.par_iter().zip(usual).map(ratio).collect()
         };
         let end = match place {
             Place { is_last: true, .. } => learned.last.as_ref(),
             Place { is_first: true, .. } => learned.first.as_ref(),
             Place { .. } => None,
         };
-        let each = if end.is_some() { DRAWS_OF_ENDS } else { DRAWS };
-        let n = (n_taken * each).max(LEAST_DRAWS);
-        let temperature = self.sampling.temperature;
-        let draws: Vec<Vec<f64>> = (0..n)
-            .map(|_| {
-                if let Some(next) = &next {
-                    return next.draw(temperature, rng);
-                }
-                let component = self.target(at).draw_component(rng);
-                component.unstandardize(&noise(component.mean().len(), temperature, rng))
-            })
-            .collect();
-        let weights = self.log_weights(learned, at, &draws, (next.is_some(), around), end)?;
-        let mut taken = most_probable(weights, draws, n_taken, rng);
-        if let Some(end) = end {
-            // Few of what follows is an end: half of all are drawn of ends.
-            let components = Target::new(end.clone())?;
-            let draws: Vec<Vec<f64>> = (0..n)
-                .map(|_| {
-                    let component = components.draw_component(rng);
-                    component.unstandardize(&noise(component.mean().len(), temperature, rng))
-                })
-                .collect();
-            let mut weights = self.log_weights(learned, at, &draws, (true, around), None)?;
-            if let Some(next) = &next {
-                weights.iter_mut().zip(&draws).for_each(|(w, draw)| *w += next.log_density(draw));
-            }
-            let n_of_ends = n_taken.div_ceil(2);
-            taken.truncate(n_taken - n_of_ends);
-            taken.extend(most_probable(weights, draws, n_of_ends, rng));
+        let mut weights = follows(&pool.along, &pool.usual);
+        // A window would follow itself best.
+        pool.used.iter().for_each(|at| weights[*at] = f64::NEG_INFINITY);
+        let Some(end) = end else { return Ok(pool.taken(&weights, n_taken, rng)) };
+        let scores = end.scores(&pool.points)?;
+        for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(&pool.usual) {
+            *weight += (score - usual).clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
         }
-        Ok(taken)
-    }
-
-    /// Logarithms of the weights of draws: `p_s / (p_s + p)` with the densities of the style and of
-    /// all windows, where they were not drawn of the style; for an end of a piece the ratio of its
-    /// density to that of all windows; the density of a window two on.
-    fn log_weights(
-        &self,
-        learned: &PieceModel,
-        at: usize,
-        draws: &[Vec<f64>],
-        (is_conditional, around): (bool, Around<'_>),
-        end: Option<&GaussianMixture>,
-    ) -> Result<Vec<f64>, ModelError> {
-        let d = self.all.n_features();
-        let points = draws.concat();
-        let wrong = |_| ModelError::Length { what: "draws", found: points.len(), expected: d };
-        let samples = Samples::new(&points, draws.len(), d).map_err(wrong)?;
-        let all = self.all.score_samples(&samples)?;
-        let mut weights = vec![0.0; draws.len()];
-        if is_conditional {
-            let own = self.target(at).mixture.score_samples(&samples)?;
-            for ((weight, own), all) in weights.iter_mut().zip(own).zip(&all) {
-                *weight -= (1.0 + (all - own).exp()).ln();
-            }
+        // Few windows of a style are an end: half of all are drawn of ends, by how much they are of
+        // the style.
+        let n_of_ends = n_taken / 2;
+        let mut chosen = pool.taken(&weights, n_taken - n_of_ends, rng);
+        if n_of_ends == 0 {
+            return Ok(chosen);
         }
-        if let Some(end) = end {
-            let scores = end.score_samples(&samples)?;
-            for ((weight, score), all) in weights.iter_mut().zip(scores).zip(&all) {
-                *weight += (score - all).clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
-            }
+        let draws = end.draws(n_of_ends * DRAWS_OF_ENDS, self.sampling.temperature, rng)?;
+        let any = learned.any()?;
+        let along: Vec<Vec<f64>> = draws.par_iter().map(|draw| any.along(draw)).collect();
+        let usual: Vec<f64> = along.par_iter().map(|y| any.log_density_along(y)).collect();
+        let mut weights = follows(&along, &usual);
+        let scores = self.target(at).scores(&draws)?;
+        for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(&usual) {
+            *weight += score - usual;
         }
-        if let (None, Some(two_after)) = (around.after, around.two_after) {
-            // Of the last two the first, with the middle one open: as from one to the next.
-            let conditional = learned.conditionals.get(&learned.succession, 1)?;
-            for (weight, draw) in weights.iter_mut().zip(draws) {
-                *weight += conditional.after(&[draw]).log_density(two_after);
-            }
-        }
-        Ok(weights)
+        let taken = most_probable(&weights, n_of_ends, rng).into_iter();
+        chosen.extend(taken.map(|at| Proposal::new(draws[at].clone())));
+        Ok(chosen)
     }
 
     /// The walk within the target: in its standard coordinates `ρ e + √(1 - ρ²) ε`; between two
     /// windows `ρ (e + e') / (1 + ρ²)`, with variance `(1 - ρ²) / (1 + ρ²)`.
-    fn autoregression(&self, at: usize, around: Around<'_>, rng: &mut impl Rng) -> Vec<f64> {
+    fn autoregression(
+        &self,
+        at: usize,
+        around: Around<'_>,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<f64>, ModelError> {
         let rho = self.sampling.smoothness;
-        let target = &self.target(at).moments;
-        let standard =
-            |z: Option<&[f64]>, at: usize| z.map(|z| self.target(at).moments.standardized(z));
-        let before = standard(around.before, at.saturating_sub(1));
-        let after = standard(around.after, at + 1);
+        let standard = |z: Option<&[f64]>, at: usize| {
+            z.map(|z| Ok::<_, ModelError>(self.target(at).moments()?.standardized(z))).transpose()
+        };
+        let before = standard(around.before, at.saturating_sub(1))?;
+        let after = standard(around.after, at + 1)?;
         let (scale, variance) = match (&before, &after) {
             (None, None) => (0.0, 1.0),
             (Some(_), Some(_)) => (rho / (1.0 + rho * rho), (1.0 - rho * rho) / (1.0 + rho * rho)),
             _ => (rho, 1.0 - rho * rho),
         };
-        let mut e = noise(target.mean().len(), self.sampling.temperature, rng);
+        let target = self.target(at);
+        let mut e = noise(target.mixture.n_features(), self.sampling.temperature, rng);
         e.iter_mut().for_each(|e| *e *= variance.max(0.0).sqrt());
         if before.is_none() && after.is_none() {
-            return self.target(at).draw_component(rng).unstandardize(&e);
+            return Ok(draw_component(target.components()?, rng).unstandardize(&e));
         }
         for side in [before, after].into_iter().flatten() {
             e.iter_mut().zip(side).for_each(|(e, side)| *e += scale * side);
         }
-        target.unstandardize(&e)
+        Ok(target.moments()?.unstandardize(&e))
     }
 }
 
-/// Some of all draws by the logarithms of their weights, none twice: those with the largest weights
-/// after adding Gumbel noise (Vieira 2014).
-fn most_probable(
-    weights: Vec<f64>,
-    draws: Vec<Vec<f64>>,
-    n: usize,
-    rng: &mut impl Rng,
-) -> Vec<Vec<f64>> {
-    let mut keyed: Vec<(f64, Vec<f64>)> = weights
-        .into_iter()
-        .zip(draws)
-        .map(|(weight, draw)| {
+/// Some of all by the logarithms of their weights, none twice: those with the largest weights after
+/// adding Gumbel noise (Vieira 2014).
+fn most_probable(weights: &[f64], n: usize, rng: &mut impl Rng) -> Vec<usize> {
+    let mut keyed: Vec<(f64, usize)> = weights
+        .iter()
+        .enumerate()
+        .map(|(at, weight)| {
             let uniform = rng.random::<f64>().max(f64::MIN_POSITIVE);
-            (weight - (-uniform.ln()).ln(), draw)
+            (weight - (-uniform.ln()).ln(), at)
         })
         .collect();
     keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
-    keyed.into_iter().take(n).map(|(_, draw)| draw).collect()
+    keyed.into_iter().take(n).map(|(_, at)| at).collect()
 }
 
 /// Draws of `N(0, temperature²)`.
@@ -323,12 +405,9 @@ mod tests {
         let mut rng = rng();
         let (mut first, n) = ([0_usize; 3], 3000);
         for _ in 0..n {
-            let draws = (0..3).map(|i| vec![f64::from(i)]).collect();
-            let weights = [1.0_f64, 2.0, 7.0].map(f64::ln).to_vec();
-            let taken = most_probable(weights, draws, 2, &mut rng);
+            let taken = most_probable(&[1.0_f64, 2.0, 7.0].map(f64::ln), 2, &mut rng);
             assert!(taken.len() == 2 && taken[0] != taken[1]);
-            let at = (0..3).find(|i| taken[0][0] == f64::from(*i)).unwrap();
-            first[usize::try_from(at).unwrap()] += 1;
+            first[taken[0]] += 1;
         }
         // Shares 0.1, 0.2 and 0.7, each within five standard errors.
         for (count, share) in first.into_iter().zip([0.1_f64, 0.2, 0.7]) {
@@ -344,12 +423,14 @@ mod tests {
         let style = GaussianMixture::from_parameters(vec![1.0], vec![1.0], one).unwrap();
         let path = LatentPath::stationary(&style).unwrap();
         let sampling = LatentSampling { smoothness: 0.5, ..LatentSampling::default() };
-        let proposer = Proposer::new(&path, 3, sampling, None, &style).unwrap();
+        let proposer = Proposer::new(&path, 3, sampling, None).unwrap();
         let (before, after) = ([5.0], [3.0]);
         let around = Around { before: Some(&before), after: Some(&after), ..Around::default() };
-        let draws = proposer.propose(1, around, Place::default(), 4000, &mut rng()).unwrap();
+        let pool = Pool::default();
+        let at = (around, Place::default(), &pool);
+        let draws = proposer.propose(1, at, 4000, &mut rng()).unwrap();
         // Deviations of 2 and 1: mean 0.5 · 3 / 1.25, variance 0.75 / 1.25.
-        let e: Vec<f64> = draws.iter().map(|z| (z[0] - 1.0) / 2.0).collect();
+        let e: Vec<f64> = draws.iter().map(|drawn| (drawn.point[0] - 1.0) / 2.0).collect();
         let mean = e.iter().sum::<f64>() / 4000.0;
         let variance = e.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / 4000.0;
         assert!((mean - 1.2).abs() < 0.07 && (variance - 0.6).abs() < 0.07, "{mean} {variance}");

@@ -19,7 +19,7 @@ use gmm::{CovarianceType, Covariances, Gaussian, GaussianMixture, GmmParams, Mod
 use rayon::prelude::*;
 
 use super::PieceError;
-use conditional::{ConditionalComponent, half_log_det};
+use conditional::ConditionalComponent;
 use coordinates::{back, transform, turn};
 
 pub use conditional::{Conditional, Next};
@@ -244,8 +244,8 @@ impl Succession {
         let noise = Gaussian::new(vec![0.0; d], covariance)?;
         Ok(ConditionalComponent {
             log_weight: self.mixture.weights()[k].max(f64::MIN_POSITIVE).ln(),
-            half_log_det: known.as_ref().map_or(0.0, half_log_det),
-            noise_half_log_det: half_log_det(&noise),
+            half_log_det: known.as_ref().map_or(0.0, Gaussian::half_log_det),
+            noise_half_log_det: noise.half_log_det(),
             mean: mean[free * d..][..d].to_vec(),
             known,
             gain: gain.concat(),

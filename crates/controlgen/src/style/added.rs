@@ -1,4 +1,4 @@
-//! Styles of a few pieces: `NAME.style.json`, and how one is made without any training.
+//! Styles made from a few pieces without any training: `NAME.style.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -22,14 +22,14 @@ pub struct AddedStyle {
     pub name: String,
     /// The hash of the model that encoded it.
     pub model_hash: String,
-    /// That model's kind.
+    /// Kind of that model.
     pub kind: String,
-    /// Whether it is left out of lists.
+    /// Whether it is hidden in lists.
     #[serde(default)]
     pub hidden: bool,
     /// Number of windows it was made from.
     pub n_windows: usize,
-    /// Share of it that comes from the model's own styles, 0 to 1.
+    /// Fraction that comes from the model's own styles, 0 to 1.
     pub prior_share: f64,
     /// The parts of the files that were used.
     pub files: Vec<UsedFile>,
@@ -54,25 +54,25 @@ impl JsonFormat for AddedStyle {
 pub struct AddReport {
     /// Its name.
     pub name: String,
-    /// Where it is kept.
+    /// Path of its file.
     #[serde(with = "corpus::path_text")]
     pub path: PathBuf,
-    /// Windows it was made of.
+    /// Number of windows it was made from.
     pub n_windows: usize,
-    /// Share of it that comes from the model's own styles, 0 to 1.
+    /// Fraction that comes from the model's own styles, 0 to 1.
     pub prior_share: f64,
-    /// What was used of which files.
+    /// The parts of the files that were used.
     pub files: Vec<UsedFile>,
-    /// Files that gave nothing, with the reasons.
+    /// Files without usable music, with the reasons.
     pub refused: Vec<RefusedFile>,
 }
 
 impl AddedStyle {
-    /// Reads a style of a model.
+    /// Reads a style that belongs to a model.
     ///
     /// # Errors
-    /// Where the file can't be read or is damaged; [`StyleError::OtherModel`] if it is of another
-    /// model.
+    /// Returns an error if the file can't be read or is damaged, and [`StyleError::OtherModel`] if
+    /// it is of another model.
     pub fn read(path: &Path, model: &Model) -> Result<Self, StyleError> {
         let style = Self::load(path)?;
         if style.model_hash != model.hash() {
@@ -115,13 +115,14 @@ impl AddedStyle {
 }
 
 impl Styles {
-    /// Makes a style of a few pieces and keeps it; see the module's `estimate` for how.
+    /// Makes a style from a few pieces and stores it; the module's `estimate` describes the method.
     ///
-    /// Every window of every track that can be used counts; files that give nothing are reported.
+    /// All windows of all usable tracks count; files without any are reported.
     ///
     /// # Errors
-    /// [`StyleError::Name`], [`StyleError::Taken`]; [`StyleError::NothingToAdd`] if no file gave a
-    /// window; or where nothing can be read or written.
+    /// Returns [`StyleError::Name`] or [`StyleError::Taken`] if the name can't be used,
+    /// [`StyleError::NothingToAdd`] if no file has a window, or an error if files can't be read or
+    /// written.
     pub fn add(
         &mut self,
         model: &Model,
@@ -131,14 +132,16 @@ impl Styles {
         check_name(name)?;
         self.expect_free(name)?;
         let (mut used, mut refused) = (Vec::new(), Vec::new());
-        // Of each window its tokens, its file and its bar.
+        // Of each window its tokens, its file and its bar, and the number of its file.
         let (mut tokens, mut sources) = (Vec::<Vec<u16>>::new(), Vec::new());
+        let mut piece_of = Vec::new();
         for file in files {
             match pieces::read(file, model.kind()) {
                 Ok(piece) => {
                     for window in piece.windows {
                         sources.push((piece.used.file.clone(), window.start_bar));
                         tokens.push(window.tokens);
+                        piece_of.push(used.len());
                     }
                     used.push(piece.used);
                 }
@@ -153,7 +156,7 @@ impl Styles {
         let mu = encode_windows(model, &tokens);
         let values = model.latent_space().project_all(&mu);
         let samples = Samples::new(&values, tokens.len(), self.mixture.n_features())?;
-        let estimate = estimate(&self.mixture, &samples)?;
+        let estimate = estimate(&self.mixture, &samples, &piece_of)?;
         let reference = Reference::load(model)?;
         let describer = Describer::new(model, &reference, &self.mixture);
         let windows: Vec<CardWindow<'_>> = tokens

@@ -1,4 +1,4 @@
-//! Style cards: what the music of a style is like, in words and numbers.
+//! Style cards: descriptions of a style's music in words and numbers.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,13 @@ use super::titles::Titles;
 use crate::attribute::Attribute;
 use crate::model::Model;
 
-/// Deviations from the corpus below this, in standard deviations over windows, are not worth a
-/// word.
+/// Deviations from the corpus below this, in standard deviations over windows, are not mentioned.
 const PLAIN: f64 = 0.5;
-/// Words, keys and labels that a card names.
+/// Maximum number of words, keys and labels on a card.
 const MAX_WORDS: usize = 5;
 const MAX_KEYS: usize = 3;
 const MAX_LABELS: usize = 5;
-/// A mode is named where so large a share of the windows is in it.
+/// Minimum fraction of the windows in a mode for it to be mentioned.
 const MOSTLY: f64 = 2.0 / 3.0;
 /// The pitch classes as tonics.
 const TONICS: [&str; 12] = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
@@ -34,23 +33,23 @@ pub struct Card {
     pub words: Vec<String>,
     /// Features and histograms of the leading line.
     pub profile: Profile,
-    /// Features of all voices, where windows have several.
+    /// Features of all voices, for windows with several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub texture: Option<TextureProfile>,
-    /// How far each feature's mean lies from the corpus's, in the corpus's standard deviations over
-    /// windows.
+    /// Difference between each feature's mean and the corpus mean, in the corpus's standard
+    /// deviations over windows.
     pub deviations: BTreeMap<Feature, f64>,
-    /// The most frequent keys, by the Krumhansl–Schmuckler method on the style's windows of each
-    /// file.
+    /// The most frequent keys, by the Krumhansl–Schmuckler method applied to the style's windows of
+    /// each file.
     pub keys: Vec<Share>,
-    /// Share of the windows whose key is minor; none for drums.
+    /// Fraction of the windows in a minor key; `None` for drums.
     pub minor: Option<f64>,
-    /// Time that each scale degree sounds, in semitones above the tonic of that key.
+    /// Duration of each scale degree, in semitones above the tonic of that key.
     pub degrees: Vec<f64>,
     /// The most frequent labels, if windows have any.
     pub labels: Vec<Share>,
-    /// Folders and words in file names that are more frequent than in the corpus, the most telling
-    /// first.
+    /// Folders and words in file names that are more frequent than in the corpus, the most
+    /// distinctive first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub titles: Vec<Share>,
 }
@@ -58,16 +57,16 @@ pub struct Card {
 /// A part of a style's windows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// What they have in common: a key, a label.
+    /// Their common property: a key, a label.
     pub name: String,
-    /// Their share in the style.
+    /// Their fraction of the style.
     pub share: f64,
-    /// Their share in the whole corpus, where it is known.
+    /// Their fraction of the whole corpus, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_corpus: Option<f64>,
 }
 
-/// A window that a card counts.
+/// A window counted by a card.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CardWindow<'a> {
     pub(super) tokens: &'a [u16],
@@ -85,7 +84,7 @@ pub(super) struct Corpus {
 }
 
 impl Corpus {
-    /// All windows there are.
+    /// The profile of all windows.
     pub(super) fn of(model: &Model, windows: &[CardWindow<'_>]) -> Self {
         Self {
             profile: Profile::of(model.form(), windows.iter().map(|w| w.tokens)),
@@ -132,7 +131,7 @@ impl Card {
         }
     }
 
-    /// The meters of the style's windows with their shares; empty for windows without meters.
+    /// The meters of the style's windows with their fractions; empty for windows without meters.
     pub(crate) fn meters(&self) -> Vec<(Meter, f64)> {
         let counts = self.texture.as_ref().map_or(&[][..], |texture| &texture.meters);
         let n = counts.iter().map(|(_, n)| n).sum::<usize>() as f64;
@@ -151,7 +150,7 @@ fn texture(model: &Model, windows: &[CardWindow<'_>]) -> Option<TextureProfile> 
     Some(TextureProfile::of(&textures))
 }
 
-/// What deviates most, in words.
+/// The largest deviations, in words.
 pub(super) fn words(deviations: &BTreeMap<Feature, f64>) -> Vec<String> {
     let mut plain: Vec<(Feature, f64)> =
         deviations.iter().map(|(f, away)| (*f, *away)).filter(|(_, d)| d.abs() >= PLAIN).collect();
@@ -180,7 +179,7 @@ struct Keys {
 }
 
 impl Keys {
-    /// A key for each file: two bars alone say too little.
+    /// One key for each file, because two bars alone are not enough to estimate it.
     fn of(kind: &Kind, model: &Model, windows: &[CardWindow<'_>]) -> Self {
         let mut files = BTreeMap::<&str, Vec<&[u16]>>::new();
         for window in windows {
@@ -220,7 +219,7 @@ impl Keys {
     }
 }
 
-/// How often each name occurs, as shares.
+/// The relative frequency of each name.
 fn shares<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, f64> {
     let mut counts = BTreeMap::<String, f64>::new();
     let mut total = 0.0;
@@ -231,7 +230,7 @@ fn shares<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, f64> {
     counts.into_iter().map(|(name, n)| (name, n / total)).collect()
 }
 
-/// The largest shares, of equals the first by name.
+/// The largest shares; of equal ones, the first by name.
 fn ranked(shares: BTreeMap<String, f64>, most: usize) -> Vec<Share> {
     let mut all: Vec<Share> =
         shares.into_iter().map(|(name, share)| Share { name, share, in_corpus: None }).collect();

@@ -1,4 +1,4 @@
-//! The curve of a fit as an SVG picture.
+//! The curve of a fit as an SVG image.
 
 use gmm::CovarianceType;
 use gmm::select::{Candidate, Criterion, Sweep};
@@ -9,17 +9,17 @@ use crate::style_color::style_color;
 
 const WIDTH: f64 = 880.0;
 const PANEL: f64 = 330.0;
-/// Room for labels left of, below and above a panel's plot, and for the legend right of it.
+/// Margins left of, below and above a panel's plot for labels, and right of it for the legend.
 const LEFT: f64 = 80.0;
 const BELOW: f64 = 46.0;
 const ABOVE: f64 = 34.0;
 const RIGHT: f64 = 190.0;
-/// Lines of the grid along an axis, about.
+/// Approximate number of grid lines along an axis.
 const N_TICKS: f64 = 6.0;
 
-/// Draws two panels over the number of styles: what chose, for each window, and the mean
-/// log-likelihood, a line for each shape of covariance. The choice is marked by a line, each
-/// shape's elbow by a larger point.
+/// Draws two panels over the number of styles: the criterion per window, and the mean
+/// log-likelihood, with one line per covariance type. The selected number is marked by a line, and
+/// the elbow of each covariance type by a larger point.
 pub(super) fn draw(curve: &Sweep, n_samples: usize) -> String {
     let chosen_by = |entry: &Candidate| match curve.criterion {
         Criterion::HeldOut | Criterion::Stability => entry.value(curve.criterion),
@@ -45,13 +45,13 @@ fn criterion_title(criterion: Criterion) -> &'static str {
         Criterion::Aic => "AIC a window",
         Criterion::Icl => "ICL a window",
         Criterion::HeldOut => "minus held-out log-likelihood, nats per window",
-        Criterion::Elbow => "BIC a window (chosen at the elbow of the lower panel)",
+        Criterion::Elbow => "BIC per window (chosen at the elbow of the lower panel)",
         Criterion::Stability => "minus the agreement of fits to random halves",
         _ => "BIC a window",
     }
 }
 
-/// The name of a shape, as it is typed.
+/// The name of a covariance type, as users type it.
 fn shape_name(shape: CovarianceType) -> String {
     match shape {
         CovarianceType::Full => "full".to_owned(),
@@ -63,7 +63,7 @@ fn shape_name(shape: CovarianceType) -> String {
     }
 }
 
-/// One axis: values to places.
+/// An axis, which maps values to positions.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     low: f64,
@@ -73,7 +73,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// An axis that holds all of some values, with a little air.
+    /// An axis that includes all given values, with a small margin.
     fn holding(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
         let all = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         let (low, high) = if all.0 <= all.1 { all } else { (0.0, 1.0) };
@@ -85,7 +85,8 @@ impl Axis {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
-    /// Round values along it: multiples of 1, 2 or 5 times a power of ten, and at least of `least`.
+    /// Round values along the axis: multiples of 1, 2 or 5 times a power of ten, with a step of at
+    /// least `least`.
     fn ticks(self, least: f64) -> Vec<f64> {
         let rough = (self.high - self.low) / N_TICKS;
         let power = 10_f64.powf(rough.log10().floor());
@@ -169,9 +170,9 @@ fn panel(curve: &Sweep, title: &str, value: &dyn Fn(&Candidate) -> f64) -> Group
     group
 }
 
-/// A number without zeros at its end.
+/// A number without trailing zeros.
 fn number(value: f64) -> String {
-    // Ticks are multiples of a round step: what is beyond the tenth digit is rounding.
+    // Ticks are multiples of a round step, so everything beyond the tenth digit is rounding error.
     let text = format!("{value:.10}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
@@ -213,9 +214,9 @@ mod tests {
         for part in ["<svg", "BIC a window", "number of styles", "spherical", &choice] {
             assert!(text.contains(part), "no `{part}`");
         }
-        // Five points a shape and panel.
+        // Five points per covariance type and panel.
         assert_eq!(text.matches("<circle").count(), 2 * 2 * 5);
-        // A single entry and none at all are pictures too.
+        // A single entry and an empty curve are valid pictures, too.
         let one = Sweep { candidates: selection.candidates[..1].to_vec(), chosen: 0, ..selection };
         assert!(draw(&one, 60).contains("chosen: 1 diag"));
         assert!(draw(&Sweep { candidates: Vec::new(), ..one }, 60).contains("<svg"));

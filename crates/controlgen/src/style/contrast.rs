@@ -1,4 +1,4 @@
-//! The differences of a style from the styles nearest to it.
+//! Differences between a style and the styles nearest to it.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use note_seq::features::Feature;
 use super::card::words;
 use super::{Card, Style, Styles};
 
-/// How a style differs from another.
+/// The difference between a style and another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contrast<'a> {
     /// The other style.
     pub other: &'a Style,
-    /// The style in comparison, the largest difference first: "higher register", "busy".
-    /// Empty if no measure tells them apart.
+    /// The style in comparison, the largest difference first: "higher register", "busy". Empty if
+    /// no measure distinguishes them.
     pub words: Vec<String>,
 }
 
 impl Styles {
-    /// The `n` visible styles nearest to a style, and how it differs from each: by the
-    /// Bhattacharyya distance of their distributions, which is small if they overlap.
+    /// The `n` visible styles nearest to a style by the Bhattacharyya distance of their
+    /// distributions, which is small if they overlap, and the differences from each.
     ///
     /// # Errors
-    /// [`ModelError`] if rounding leaves no covariance.
+    /// Returns a [`ModelError`] if the covariance is lost to rounding.
     pub fn nearest(&self, style: &Style, n: usize) -> Result<Vec<Contrast<'_>>, ModelError> {
         let own = self.distribution(style).moments()?;
         let mut others = Vec::new();
@@ -46,8 +46,8 @@ fn differences(style: &Style, other: &Style) -> Vec<String> {
 
 impl Card {
     /// The music in comparison with that of another card, in words: measures whose means differ by
-    /// half a standard deviation of the other or more (of windows with several voices, by a whole
-    /// one), and what only this card says.
+    /// at least half a standard deviation of the other (for windows with several voices, by a whole
+    /// one), and properties that only this card has.
     fn compared_with(&self, other: &Self) -> Vec<String> {
         if let (Some(own), Some(reference)) = (&self.texture, &other.texture) {
             let common = reference.words(None);

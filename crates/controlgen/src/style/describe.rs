@@ -1,4 +1,4 @@
-//! Describing styles by the real windows that belong to them.
+//! Descriptions of styles by the real windows that belong to them.
 
 use gmm::{GaussianMixture, Samples};
 
@@ -6,10 +6,10 @@ use super::card::{Card, CardWindow, Corpus};
 use super::{Reference, Style, WindowSource};
 use crate::model::Model;
 
-/// Real windows whose sources stand with each style.
+/// Number of real windows whose sources are listed with each style.
 const NEAREST: usize = 3;
 
-/// Real windows, each with the component it belongs to.
+/// Real windows, each with its component.
 pub(super) struct Describer<'a> {
     model: &'a Model,
     reference: &'a Reference,
@@ -35,7 +35,7 @@ impl<'a> Describer<'a> {
         Self { model, reference, values, labels, corpus }
     }
 
-    /// Gives a style its nearest windows and its card.
+    /// Sets the nearest windows and the card of a style.
     pub(super) fn describe(&self, style: &mut Style, distribution: &GaussianMixture) {
         let is_member =
             |row: usize| self.labels.get(row).is_some_and(|k| style.components.contains(k));
@@ -43,12 +43,12 @@ impl<'a> Describer<'a> {
         style.nearest = self.nearest(distribution, is_member);
     }
 
-    /// The card of any windows compared with the reference's.
+    /// The card of some windows compared with the reference windows.
     pub(super) fn card(&self, windows: &[CardWindow<'_>]) -> Card {
         Card::of(self.model, windows, &self.corpus)
     }
 
-    /// The windows that are the most probable under a distribution, among some.
+    /// The most probable of some windows under a distribution.
     pub(super) fn nearest(
         &self,
         distribution: &GaussianMixture,
@@ -70,7 +70,7 @@ impl<'a> Describer<'a> {
         let mut nearest = Vec::<WindowSource>::new();
         for at in order {
             let row = &self.reference.rows[members[at]];
-            // One window a file shows more than three of the same.
+            // One window per file is more informative than three of the same file.
             if nearest.iter().all(|other| other.file != row.file) {
                 nearest.push(WindowSource {
                     window_id: row.window_id,

@@ -1,5 +1,5 @@
-//! Changing the list of styles: names, merges, what is hidden, what was added. Each change is
-//! written at once.
+//! Changes to the list of styles: renaming, merging, hiding, adding. Each change is written to disk
+//! at once.
 
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,11 @@ use super::{AddedStyle, Reference, Style, StyleError, Styles};
 use crate::model::Model;
 
 impl Styles {
-    /// Gives a style another name.
+    /// Renames a style.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`], [`StyleError::Name`], [`StyleError::Taken`], or where nothing can
-    /// be written.
+    /// Returns [`StyleError::Unknown`], [`StyleError::Name`] or [`StyleError::Taken`], or an error
+    /// if nothing can be written.
     pub fn rename(&mut self, style: &str, name: &str) -> Result<(), StyleError> {
         let at = self.position(style)?;
         check_name(name)?;
@@ -34,10 +34,10 @@ impl Styles {
         Ok(())
     }
 
-    /// Leaves a style out of lists, or puts it back.
+    /// Hides a style in lists, or shows it again.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`], or where nothing can be written.
+    /// Returns [`StyleError::Unknown`], or an error if nothing can be written.
     pub fn set_hidden(&mut self, style: &str, hidden: bool) -> Result<(), StyleError> {
         let at = self.position(style)?;
         self.all[at].hidden = hidden;
@@ -50,12 +50,13 @@ impl Styles {
         }
     }
 
-    /// Makes one style of several discovered ones, at the place of the first, with its name unless
+    /// Merges several discovered styles into one at the position of the first, with its name unless
     /// another is given.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`]; [`StyleError::Merge`] for fewer than two styles, or one that was
-    /// added; [`StyleError::Name`], [`StyleError::Taken`]; or where nothing can be read or written.
+    /// Returns [`StyleError::Unknown`]; [`StyleError::Merge`] for fewer than two styles, or for an
+    /// added one; [`StyleError::Name`] or [`StyleError::Taken`]; or an error if files can't be read
+    /// or written.
     pub fn merge(
         &mut self,
         model: &Model,
@@ -108,11 +109,11 @@ impl Styles {
         self.find(&name)
     }
 
-    /// Takes a merged style apart again: a style for each component, named `style-0` by its number.
+    /// Splits a merged style into one style per component, named `style-0` by its number.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`]; [`StyleError::Split`] for a style of one component or none; or
-    /// where nothing can be read or written.
+    /// Returns [`StyleError::Unknown`]; [`StyleError::Split`] for a style with fewer than two
+    /// components; or an error if files can't be read or written.
     pub fn split(&mut self, model: &Model, style: &str) -> Result<Vec<String>, StyleError> {
         let at = self.position(style)?;
         let merged = self.all[at].clone();
@@ -132,7 +133,7 @@ impl Styles {
             let mut part = Style {
                 name: name.clone(),
                 components: vec![*component],
-                // Shares of single components are not kept; by weight they come close.
+                // Shares of single components are not stored; the weights are close to them.
                 share: merged.share * self.mixture.weights()[*component] / total,
                 ..merged.clone()
             };
@@ -145,10 +146,11 @@ impl Styles {
         Ok(names)
     }
 
-    /// Removes a style that was added. Discovered ones can be hidden.
+    /// Removes an added style. Discovered ones can be hidden instead.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`], [`StyleError::Discovered`], or where the file can't be removed.
+    /// Returns [`StyleError::Unknown`] or [`StyleError::Discovered`], or an error if the file can't
+    /// be removed.
     pub fn remove(&mut self, style: &str) -> Result<(), StyleError> {
         let at = self.position(style)?;
         let name = self.all[at].name.clone();
@@ -160,12 +162,12 @@ impl Styles {
         Ok(())
     }
 
-    /// Writes a style as a file that another user of the same model can import: an added one as it
-    /// is, a discovered one with its distribution.
+    /// Writes a style to a file that other users of the same model can import: an added one
+    /// unchanged, a discovered one with its distribution.
     ///
     /// # Errors
-    /// [`StyleError::Unknown`], or where the file can't be written or is another program's and must
-    /// stay.
+    /// Returns [`StyleError::Unknown`], or an error if the file can't be written or belongs to
+    /// another program and must be kept.
     pub fn export(
         &self,
         model: &Model,
@@ -194,12 +196,12 @@ impl Styles {
         Ok(exported)
     }
 
-    /// Adds a style from a file that [`Styles::export`] wrote, under its own name or another;
-    /// returns where it is kept.
+    /// Adds a style from a file written by [`Styles::export`], under its own or another name.
+    /// Returns the path of the stored style.
     ///
     /// # Errors
-    /// [`StyleError::OtherModel`] for a style of another model, [`StyleError::Name`],
-    /// [`StyleError::Taken`], or where the file can't be read, or nothing written.
+    /// Returns [`StyleError::OtherModel`] for a style of another model, [`StyleError::Name`] or
+    /// [`StyleError::Taken`], or an error if the file can't be read or nothing can be written.
     pub fn import(
         &mut self,
         model: &Model,
@@ -218,19 +220,19 @@ impl Styles {
         Ok(self.added[&name].path.clone())
     }
 
-    /// The place of a style in the list.
+    /// The index of a style in the list.
     fn position(&self, name: &str) -> Result<usize, StyleError> {
         let found = &self.find(name)?.name;
         Ok(self.all.iter().position(|style| style.name == *found).expect("it was found"))
     }
 
-    /// That no style has a name yet, nor one that differs by case alone: file systems that ignore
-    /// case would take their files for one.
+    /// Checks that no style has a name, ignoring case: case-insensitive file systems would use the
+    /// same file for both.
     pub(super) fn expect_free(&self, name: &str) -> Result<(), StyleError> {
         self.expect_free_beside(name, None)
     }
 
-    /// The same, with the style at a place left out of account, which is to get the name.
+    /// The same, except for the style at index `but`, which is to be renamed.
     fn expect_free_beside(&self, name: &str, but: Option<usize>) -> Result<(), StyleError> {
         let lower = name.to_lowercase();
         let others = self.all.iter().enumerate().filter(|(at, _)| Some(*at) != but);
@@ -240,7 +242,7 @@ impl Styles {
         }
     }
 
-    /// Writes an added style and keeps it.
+    /// Writes an added style and adds it to the list.
     pub(super) fn keep(&mut self, style: AddedStyle) -> Result<(), StyleError> {
         let path = match self.added.get(&style.name) {
             Some(kept) => style.save(&kept.path).map(|()| kept.path.clone())?,

@@ -4,46 +4,46 @@ use serde::{Deserialize, Serialize};
 
 use super::Card;
 
-/// A style: some components of the mixture, or what a user made of a few pieces.
+/// A style: one or more components of the mixture, or a style that a user made from a few pieces.
 ///
-/// As JSON it has the field `component` in addition to `components`, the first of them, which is
-/// all that files of earlier programs say.
+/// Its JSON has the field `component` in addition to `components`, with the first of them: files of
+/// earlier programs have only this field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "StyleForm", into = "StyleForm")]
 pub struct Style {
-    /// Its name: `style-0` until a user gives another.
+    /// Its name: `style-0` until a user renames it.
     pub name: String,
-    /// The components of the mixture it stands for: one, or several where styles were merged. None
+    /// The components of the mixture it consists of: one, or several if styles were merged. Empty
     /// for a style that a user added.
     pub components: Vec<usize>,
-    /// Left out of lists.
+    /// Whether it is hidden in lists.
     pub hidden: bool,
-    /// Share of the training windows that are most probably of its components.
+    /// Fraction of the training windows that most probably belong to its components.
     pub share: f64,
-    /// Where the nearest training windows come from.
+    /// Sources of the nearest training windows.
     pub nearest: Vec<WindowSource>,
-    /// What its music is like; none in files of earlier programs.
+    /// Description of its music; `None` in files of earlier programs.
     pub card: Option<Card>,
-    /// What an added style was made of; none for a discovered one.
+    /// Sources of an added style; `None` for a discovered one.
     pub added: Option<AddedSummary>,
 }
 
-/// What an added style was made of.
+/// Sources of an added style.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddedSummary {
-    /// Windows of the files it was made of.
+    /// Number of windows in the files it was made from.
     pub n_windows: usize,
-    /// Share of the distribution that comes from the model's own styles, 0 to 1; the rest is of the
-    /// files.
+    /// Fraction of the distribution that comes from the model's own styles, 0 to 1; the rest comes
+    /// from the files.
     pub prior_share: f64,
     /// The files.
     pub files: Vec<String>,
 }
 
-/// Where a window comes from.
+/// The source of a window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowSource {
-    /// The window.
+    /// ID of the window.
     pub window_id: u64,
     /// Its file in the corpus.
     pub file: String,
@@ -52,18 +52,19 @@ pub struct WindowSource {
 }
 
 impl Style {
-    /// The first of its components; none for an added style.
+    /// The first of its components; `None` for an added style.
     pub fn component(&self) -> Option<usize> {
         self.components.first().copied()
     }
 
-    /// How surely latents are of its components, by their responsibilities, one row each.
+    /// Probabilities that latents belong to its components, from their responsibilities, one row
+    /// per latent.
     pub(crate) fn memberships_of(&self, responsibilities: &[Vec<f64>]) -> Vec<f64> {
         let of_style = |row: &Vec<f64>| self.components.iter().map(|k| row[*k]).sum();
         responsibilities.iter().map(of_style).collect()
     }
 
-    /// Whether a user made it of a few pieces.
+    /// Whether a user made it from a few pieces.
     pub fn is_added(&self) -> bool {
         self.added.is_some()
     }

@@ -1,4 +1,4 @@
-//! Why there are no styles, or not that one.
+//! Errors of finding and changing styles.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,14 @@ use thiserror::Error;
 
 use super::RefusedFile;
 
-/// Why there are no styles, or not that one.
+/// Error of finding or changing styles.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StyleError {
-    /// No style has that name or number.
+    /// No style has this name or number.
     #[error("no style `{name}`; there are 0 to {last}, named {}", names.join(", "))]
     Unknown {
-        /// What was asked for.
+        /// The name or number given.
         name: String,
         /// The last number.
         last: usize,
@@ -30,9 +30,9 @@ pub enum StyleError {
     /// The latents are not valid samples.
     #[error("the latents can't be fitted: {}", with_causes(.0))]
     Samples(#[from] gmm::SamplesError),
-    /// There is nothing to fit on.
+    /// There are no dimensions to fit.
     #[error(
-        "the model has no active dimension: its latents carry nothing (posterior collapse); train \
+        "the model has no active dimension: its latents carry no information (posterior collapse); train \
          it longer, with a smaller `beta` or more free bits"
     )]
     NoActiveDimension,
@@ -57,27 +57,27 @@ pub enum StyleError {
         /// The model's active ones.
         expected: usize,
     },
-    /// The windows of pieces don't differ, or there is nothing to tell pieces by.
+    /// Windows of a piece don't differ, or pieces can't be distinguished.
     #[error(
-        "what differs within {n} pieces can't be told from what differs between them; fit with `--granularity windows`"
+        "differences within and between the {n} pieces can't be separated; fit with `--granularity windows`"
     )]
     Pieces {
-        /// How many pieces there are.
+        /// Number of pieces.
         n: usize,
     },
-    /// All shapes of covariance are of too high a rank.
+    /// All covariance types have too high a rank.
     #[error(
-        "only low ranks are to be tried, and none is below the {n_features} active dimensions; take \
-         smaller ones, or other shapes"
+        "only low-rank covariances were requested, and no rank is below {n_features}, the number of \
+         active dimensions; give smaller ranks, or other covariance types"
     )]
     Rank {
-        /// The active dimensions.
+        /// Number of active dimensions.
         n_features: usize,
     },
-    /// Samples don't fit the mixture, or a distribution can't be made.
+    /// Samples don't fit the mixture, or a distribution can't be created.
     #[error("the style can't be made: {}", with_causes(.0))]
     Model(#[from] gmm::ModelError),
-    /// A name that can't be one.
+    /// An invalid name.
     #[error(
         "`{name}` can't be a style's name: 1 to 64 characters are allowed, no number, none of \
          / \\ : , * ? \" < > |, and neither `.` nor `-` nor a space first"
@@ -86,37 +86,37 @@ pub enum StyleError {
         /// The name.
         name: String,
     },
-    /// A name that another style has.
-    #[error("there is a style `{name}` already; give another name, or rename or remove that one")]
+    /// Another style has this name.
+    #[error("a style `{name}` already exists; give another name, or rename or remove that one")]
     Taken {
         /// The name.
         name: String,
     },
-    /// Nothing that can be merged.
-    #[error("two or more discovered styles can be merged; added ones and a single one can't")]
+    /// The styles can't be merged.
+    #[error("only two or more discovered styles can be merged, and no added ones")]
     Merge,
-    /// Nothing that can be split.
+    /// The style can't be split.
     #[error("`{name}` is not a merged style, so it can't be split")]
     Split {
         /// The style.
         name: String,
     },
-    /// A discovered style is to be removed.
+    /// A discovered style can't be removed.
     #[error("`{name}` was discovered, not added; it can be hidden (`controlgen style hide`)")]
     Discovered {
         /// The style.
         name: String,
     },
-    /// No file gave a window.
+    /// No file contains a window.
     #[error("no file can be used: {}", list_refused(.refused))]
     NothingToAdd {
         /// The files, with the reasons.
         refused: Vec<RefusedFile>,
     },
-    /// A style of another model.
+    /// The style belongs to another model.
     #[error(
-        "{} is a style of model {found}, and this is model {expected}: latents of one mean nothing \
-         to the other; add its files again with `controlgen style add`", path.display()
+        "{} is a style of model {found}, but this is model {expected}, and their latents are not \
+         compatible; add its files again with `controlgen style add`", path.display()
     )]
     OtherModel {
         /// The style's file.
@@ -131,7 +131,7 @@ pub enum StyleError {
     Artifact(#[from] ArtifactError),
 }
 
-/// Refused files in one line.
+/// Rejected files in one line.
 fn list_refused(files: &[RefusedFile]) -> String {
     let text = |file: &RefusedFile| format!("{}: {}", file.file, file.reason);
     files.iter().map(text).collect::<Vec<_>>().join("; ")

@@ -1,4 +1,4 @@
-//! Facts about a fit that are kept with its styles.
+//! Facts about a fit that are stored with its styles.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ pub enum LatentsOf {
     /// The mean of each window's posterior.
     #[default]
     Mean,
-    /// A draw from each window's posterior, as in the paper: the mixture then describes the
+    /// A sample from each window's posterior, as in the paper: the mixture then describes the
     /// aggregate posterior itself.
     Sampled,
 }
@@ -17,12 +17,12 @@ pub enum LatentsOf {
 /// Facts about a fit, stored in `styles.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FitFacts {
-    /// The latents fitted to.
+    /// The latents used for fitting.
     pub latents_of: LatentsOf,
-    /// Training windows fitted to.
+    /// Number of training windows used for fitting.
     pub n_samples: usize,
-    /// Mean adjusted Rand index between the styles that are fitted to random halves of the windows:
-    /// near 1 every half has the same styles, near 0 they are accidental. `None` if it was not
+    /// Mean adjusted Rand index between styles fitted to random halves of the windows: near 1 if
+    /// all halves have the same styles, near 0 if they are accidental. `None` if it was not
     /// measured.
     pub stability: Option<f64>,
     /// Styles with less than half a percent of the training windows.

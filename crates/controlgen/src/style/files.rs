@@ -1,5 +1,4 @@
-//! Where styles are kept: in the model folder or, if that can't be written, in the user's data
-//! folder.
+//! Locations of styles: in the model folder or, if that is not writable, in the user's data folder.
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +10,9 @@ use super::{AddedStyle, Style};
 use crate::model::Model;
 use crate::names::Names;
 
-/// The list's file, in any of the folders.
+/// Name of the list's file, in either folder.
 const LIST: &str = "styles.json";
-/// Where a model folder keeps added styles.
+/// Folder for added styles in a model folder.
 const ADDED: &str = "styles";
 /// Suffix of the files of added styles.
 const ENDING: &str = ".style.json";
@@ -25,7 +24,7 @@ pub(super) struct StylesFile {
     /// [fingerprint](super::mixture::fingerprint).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mixture: Option<String>,
-    /// How it was fitted.
+    /// Facts about the fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) fit: Option<FitFacts>,
     pub(super) styles: Vec<Style>,
@@ -36,44 +35,44 @@ impl JsonFormat for StylesFile {
     const VERSION: u32 = 1;
 }
 
-/// Where a model's styles are read and written.
+/// The folders from which a model's styles are read and to which they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StyleFolders {
     model: PathBuf,
     user: Option<PathBuf>,
-    /// Whether the user's folder was asked for: then everything is written there.
+    /// Whether the user's folder was given explicitly, in which case everything is written there.
     asked: bool,
 }
 
 impl StyleFolders {
-    /// The model folder and, if that can't be written, a folder in the system's place for this
-    /// program's user data, one for each model hash.
+    /// The model folder and, if that is not writable, a folder in this program's directory for user
+    /// data, one for each model hash.
     pub fn of(model: &Model) -> Self {
         let user = directories::ProjectDirs::from("", "", "controlgen")
             .map(|dirs| dirs.data_dir().join("styles").join(model.hash()));
         Self { model: model.folder().to_owned(), user, asked: false }
     }
 
-    /// The model folder to read, and the user's folder of [`StyleFolders::of`] to read and write:
-    /// for a model folder that may be deleted at any time. If the system has no place for user
+    /// Reads the model folder, and reads and writes the user's folder of [`StyleFolders::of`]: for
+    /// a model folder that may be deleted at any time. If the system has no directory for user
     /// data, the model folder.
     pub fn of_user(model: &Model) -> Self {
         let folders = Self::of(model);
         Self { asked: folders.user.is_some(), ..folders }
     }
 
-    /// The model folder to read, and another folder to read and write.
+    /// Reads the model folder, and reads and writes another folder.
     pub fn with(model: &Model, folder: &Path) -> Self {
         Self { model: model.folder().to_owned(), user: Some(folder.to_owned()), asked: true }
     }
 
-    /// The list of styles of a mixture, and whether it is the user's own.
+    /// The list of styles of a mixture, and whether it is from the user's folder.
     pub(super) fn list(&self, mixture: &str) -> ArtifactResult<(StylesFile, bool)> {
         if let Some(path) = self.user.as_deref().map(|folder| folder.join(LIST))
             && path.exists()
         {
             let file = StylesFile::load(&path)?;
-            // A list of another fit of the same model is out of date.
+            // A list that belongs to another fit of the same model is out of date.
             if file.mixture.as_deref() == Some(mixture) {
                 return Ok((file, true));
             }
@@ -81,7 +80,7 @@ impl StyleFolders {
         Ok((StylesFile::load(&self.model.join(LIST))?, false))
     }
 
-    /// Writes a list of styles; returns whether it went to the user's folder.
+    /// Writes a list of styles. Returns whether it was written to the user's folder.
     pub(super) fn save_list(&self, file: &StylesFile, was_users: bool) -> ArtifactResult<bool> {
         let users = |folder: &PathBuf| file.save(&folder.join(LIST)).map(|()| true);
         match &self.user {
@@ -112,10 +111,10 @@ impl StyleFolders {
         Ok(paths)
     }
 
-    /// Writes an added style; returns where.
+    /// Writes an added style. Returns its path.
     pub(super) fn save_added(&self, style: &AddedStyle) -> ArtifactResult<PathBuf> {
         let save = |folder: &Path| {
-            // A file of this name belongs to another model, or its name differs in case.
+            // An existing file of this name belongs to another model, or differs in case.
             let name = Names::of_folder(folder).new_in_folder(&style.name);
             let path = folder.join(format!("{name}{ENDING}"));
             style.save(&path).map(|()| path)
@@ -148,7 +147,7 @@ mod tests {
         assert!(!folders.save_list(&file("a", "m"), false).unwrap());
         assert_eq!(folders.list("m").unwrap(), (file("a", "m"), false));
 
-        // A file where a folder is needed: nothing can be written there.
+        // A file instead of a folder: nothing can be written there.
         let broken = folder.path().join("broken");
         std::fs::write(&broken, b"x").unwrap();
         let unwritable = StyleFolders { model: broken, ..folders.clone() };

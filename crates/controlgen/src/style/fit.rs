@@ -1,16 +1,13 @@
-//! Fitting the mixture: latents in, the model folder's styles out.
+//! Fitting the mixture: from latents to the styles in the model folder.
 
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 
 use corpus::artifact::{JsonFormat, write_atomic};
 use corpus::progress::Progress;
-use corpus::table::{LatentRow, Latents, Split, read_latents};
+use corpus::table::{LatentRow, Split, read_latents};
 use gmm::select::{Candidate, Criterion, Selected, SweepParams, stability};
 use gmm::{CovarianceType, GmmParams, Samples};
-use musicvae::seed;
-use rand::RngExt;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use super::by_piece::{self, Pieces};
@@ -19,53 +16,53 @@ use super::facts::{FitFacts, LatentsOf};
 use super::files::StylesFile;
 use super::mixture::{self, fingerprint};
 use super::reference::Reference;
+use super::values::{posterior_variances, training_values, values_of};
 use super::{Style, StyleError, chart};
 use crate::encode::check_latents;
-use crate::latent::LatentSpace;
 use crate::model::Model;
 
-/// Windows that the number of styles is chosen on. A mixture's likelihood for each window hardly
-/// changes beyond this, while the time grows with every window.
+/// Maximum number of windows for selecting the number of styles. The likelihood per window hardly
+/// changes beyond this, but the time grows with every window.
 const MAX_SWEEP_SAMPLES: usize = 20_000;
-/// Windows that the chosen mixture is fitted on: with 16 full covariances of 256 dimensions, each
-/// iteration takes some 6 seconds of one processor.
+/// Maximum number of windows for fitting the selected mixture: with 16 full covariances of 256
+/// dimensions, each iteration takes about 6 seconds on one processor.
 const MAX_FIT_SAMPLES: usize = 50_000;
 /// A component with a smaller fraction of the windows than this is almost empty.
 const NEXT_TO_NOTHING: f64 = 0.005;
 
-/// Pieces for each style, so that styles are clusters of pieces unless asked otherwise.
+/// Minimum number of pieces per style for styles to be clusters of pieces by default.
 const PIECES_OF_A_STYLE: usize = 20;
-/// Minimum number of starts of each fit of pieces: there are few, in few directions, so more starts
-/// cost little.
+/// Minimum number of starts of each fit of pieces: there are few points of few dimensions, so more
+/// starts cost little.
 const PIECE_STARTS: usize = 5;
 
-/// How styles are found.
+/// Settings for finding styles.
 #[derive(Clone, Debug)]
 pub struct FitRequest {
     /// The latents folder.
     pub latents: PathBuf,
-    /// The corpus folder, for where windows come from.
+    /// The corpus folder, for the sources of windows.
     pub corpus: PathBuf,
-    /// What to fit on.
+    /// The latents to fit on.
     pub latents_of: LatentsOf,
-    /// Numbers of components to try; a single number leaves no choice.
+    /// Numbers of components to try.
     pub n_components: RangeInclusive<usize>,
-    /// Shapes of covariance to try; low ranks that are not below the number of active dimensions
-    /// are left out.
+    /// Covariance types to try; low ranks that are not below the number of active dimensions are
+    /// left out.
     pub covariance_types: Vec<CovarianceType>,
-    /// What chooses.
+    /// The selection criterion.
     pub criterion: Criterion,
-    /// Early stopping of a shape: patience in component counts; `None` tries all.
+    /// Early stopping per covariance type: patience in component counts; `None` tries all.
     pub patience: Option<usize>,
-    /// Starts of each fit.
+    /// Number of starts of each fit.
     pub n_init: usize,
-    /// Pairs of halves of the windows or pieces that stability is measured on; 0 for not at all,
+    /// Number of pairs of halves of the windows or pieces for measuring stability; 0 for none,
     /// unless it is the criterion.
     pub n_resamples: usize,
-    /// What styles are clusters of. With `None`, of pieces if there are at least 20 for each of the
-    /// most styles to try, otherwise of windows.
+    /// The unit of clustering. With `None`, pieces if there are at least 20 for each of the maximum
+    /// number of styles, otherwise windows.
     pub granularity: Option<Granularity>,
-    /// The seed of every start.
+    /// The seed of all starts.
     pub seed: u64,
 }
 
@@ -92,41 +89,42 @@ impl FitRequest {
     }
 }
 
-/// What styles are clusters of.
+/// The unit of clustering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granularity {
-    /// Of windows: each style is a component of one mixture of all windows.
+    /// Windows: each style is a component of one mixture of all windows.
     Windows,
-    /// Of pieces: each style is a mixture of the windows of its pieces.
+    /// Pieces: each style is a mixture of the windows of its pieces.
     Pieces,
 }
 
 /// The result of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FitSummary {
-    /// Training windows, stability, small styles.
+    /// Number of training windows, stability, and small styles.
     #[serde(flatten)]
     pub facts: FitFacts,
-    /// Active dimensions.
+    /// Number of active dimensions.
     pub n_features: usize,
-    /// Components of the chosen mixture.
+    /// Number of components of the selected mixture.
     pub n_components: usize,
-    /// Their shape.
+    /// Their covariance type.
     pub covariance_type: CovarianceType,
-    /// Training windows that the chosen mixture was fitted on, spread evenly over all.
+    /// Number of training windows used for fitting the selected mixture, evenly spaced.
     pub n_fit_samples: usize,
     /// Mean log-likelihood of their latents, in nats.
     pub score: f64,
-    /// The same on held-out latents whose windows are not in train; `None` without any.
+    /// The same for held-out latents whose windows do not occur in the training split; `None`
+    /// without any.
     pub heldout_score: Option<f64>,
-    /// Windows (or pieces, if styles are clusters of pieces) on which the choice was made, spread
-    /// evenly over all.
+    /// Number of windows (or pieces, if styles are clusters of pieces) used for the selection,
+    /// evenly spaced.
     pub n_sweep_samples: usize,
-    /// The criterion of the choice.
+    /// The selection criterion.
     pub criterion: Criterion,
     /// All candidates.
     pub curve: Vec<Candidate>,
-    /// The curve as a picture.
+    /// Path of the curve's image.
     pub chart: PathBuf,
     /// The styles found.
     pub styles: Vec<Style>,
@@ -137,7 +135,7 @@ pub struct FitSummary {
 /// model folder.
 ///
 /// # Errors
-/// See [`StyleError`]; the model folder is as it was then.
+/// Returns a [`StyleError`]; the model folder is then unchanged.
 pub fn fit(
     model: &Model,
     request: &FitRequest,
@@ -217,7 +215,7 @@ pub fn fit(
         styles: styles.clone(),
     };
     let bytes = mixture::to_bytes(&selection);
-    // The mixture goes last: without it, the folder has no styles.
+    // The mixture is written last: without it, the folder has no styles.
     reference.save(model)?;
     let file = StylesFile { mixture: Some(fingerprint(&bytes)), fit: Some(facts), styles };
     file.save(&model.folder().join("styles.json"))?;
@@ -236,48 +234,12 @@ fn pieces_to_cluster(request: &FitRequest, rows: &[LatentRow]) -> Option<Pieces>
     (request.granularity == Some(Granularity::Pieces) || is_enough).then_some(pieces)
 }
 
-/// Active dimensions of the training latents.
-fn training_values(latents: &Latents, space: &LatentSpace, request: &FitRequest) -> Vec<f64> {
-    values_of(latents, space, request, |row| row.split == Split::Train)
-}
-
-/// The mean variance of the training windows' posteriors, on each active dimension.
-fn posterior_variances(latents: &Latents, active: &[usize]) -> Vec<f64> {
-    let train = || latents.rows.iter().filter(|row| row.split == Split::Train);
-    let n = train().count().max(1) as f64;
-    let mean = |d: &usize| train().map(|row| f64::from(row.sigma[*d]).powi(2)).sum::<f64>() / n;
-    active.iter().map(mean).collect()
-}
-
-/// Active dimensions of some latents: means, or samples, for which each window has its own stream.
-fn values_of(
-    latents: &Latents,
-    space: &LatentSpace,
-    request: &FitRequest,
-    keep: impl Fn(&LatentRow) -> bool,
-) -> Vec<f64> {
-    let mut values = Vec::new();
-    for row in latents.rows.iter().filter(|row| keep(row)) {
-        let means = space.project(&row.mu).into_iter();
-        match request.latents_of {
-            LatentsOf::Mean => values.extend(means),
-            LatentsOf::Sampled => {
-                let mut rng = seed::stream(request.seed, "posterior", row.window_id);
-                values.extend(means.zip(space.active()).map(|(mean, d)| {
-                    mean + f64::from(row.sigma[*d]) * rng.sample::<f64, _>(StandardNormal)
-                }));
-            }
-        }
-    }
-    values
-}
-
 /// A mixture with the components of each style.
 type Styled = (Selected, Option<f64>, Vec<Vec<usize>>);
 
-/// Clusters pieces, as [`choose`] does windows, and fits each cluster's windows. The curve is that
-/// of the pieces. Their directions are in units of what differs within pieces, and a start on
-/// whitened points would lose what they tell.
+/// Clusters pieces like [`choose`] does windows, and fits the windows of each cluster. The curve is
+/// that of the pieces. Their directions are in units of the standard deviation within pieces;
+/// starting on whitened points would lose this information.
 fn of_pieces(
     request: &FitRequest,
     samples: &Samples<'_>,
@@ -288,7 +250,21 @@ fn of_pieces(
     let (points, m) = by_piece::points(samples.data(), samples.n_features(), pieces, noise)?;
     let points = Samples::new(&points, pieces.n(), m)?;
     let more = FitRequest { n_init: request.n_init.max(PIECE_STARTS), ..request.clone() };
-    let (mut selection, stability) = choose(&more, &points, false, progress)?;
+    let is_chosen_by_it = more.criterion == Criterion::Stability;
+    let n_resamples = if is_chosen_by_it { more.n_resamples } else { 0 };
+    let choice = FitRequest { n_resamples, ..more.clone() };
+    let (mut selection, _) = choose(&choice, &points, false, progress)?;
+    let found = &selection.best.model;
+    let params = GmmParams::new(found.n_components())
+        .covariance_type(found.covariance_type())
+        .n_init(more.n_init)
+        .whiten(false);
+    // The choice is made in the directions of all pieces; how stable it is, in those of each half.
+    // A half with fewer pieces than styles has no fit, and so no stability.
+    let stability = match request.n_resamples {
+        0 => None,
+        n => by_piece::stability(samples.data(), pieces, noise, &params, n, request.seed).ok(),
+    };
     let style_of = selection.best.model.predict(&points).expect("the points it was fitted on");
     let shapes = shapes(request, samples.n_features())?;
     let (fit, groups) = by_piece::mixture(samples, pieces, &style_of, &shapes, request.seed)?;
@@ -296,7 +272,7 @@ fn of_pieces(
     Ok((selection, stability, groups))
 }
 
-/// The requested shapes that fit into `n_features` dimensions.
+/// The requested covariance types that are possible with `n_features` dimensions.
 fn shapes(request: &FitRequest, n_features: usize) -> Result<Vec<CovarianceType>, StyleError> {
     let fits_in = |shape: &CovarianceType| match shape {
         CovarianceType::LowRank(rank) => *rank < n_features,
@@ -307,19 +283,19 @@ fn shapes(request: &FitRequest, n_features: usize) -> Result<Vec<CovarianceType>
     if shapes.is_empty() { Err(StyleError::Rank { n_features }) } else { Ok(shapes) }
 }
 
-/// Every how many windows one is used, if `most` are.
+/// Stride for using about `most` of `n_samples` windows.
 fn stride(n_samples: usize, most: usize) -> usize {
     n_samples.div_ceil(most).max(1)
 }
 
-/// At most about `most` of some samples, spread evenly.
+/// At most about `most` of some samples, evenly spaced.
 fn spread(samples: &Samples<'_>, most: usize) -> Vec<f64> {
     let rows = (0..samples.n_samples()).step_by(stride(samples.n_samples(), most));
     rows.flat_map(|row| samples.row(row).iter().copied()).collect()
 }
 
-/// Chooses number and shape of the components on some samples (whose starts are on `whiten`ed
-/// ones), fits that mixture on more of them, and measures how stable it is.
+/// Selects number and type of the components on some samples (with starts on `whiten`ed ones), fits
+/// that mixture on more of them, and measures its stability.
 fn choose(
     request: &FitRequest,
     samples: &Samples<'_>,
@@ -353,7 +329,7 @@ fn choose(
         .n_init(request.n_init)
         .whiten(whiten);
     let chosen = &selection.sweep.candidates[selection.sweep.chosen];
-    // A half with fewer windows than styles has no fit, and so no stability.
+    // A half with fewer windows than styles can't be fitted, so there is no stability.
     let stability = match (chosen.stability, request.n_resamples) {
         (Some(stability), _) => Some(stability),
         (None, 0) => None,
@@ -369,7 +345,10 @@ fn choose(
 
 #[cfg(test)]
 mod tests {
+    use corpus::table::Latents;
+
     use super::*;
+    use crate::latent::LatentSpace;
 
     fn space(active: &[usize]) -> LatentSpace {
         LatentSpace::new(3, active.to_vec()).unwrap()

@@ -1,10 +1,10 @@
 //! The mixture's file, `mixture.safetensors`.
 //!
-//! Tensors of `f64`: `weights` `[K]`, `means` `[K, D]`, `covariances`. Those of shape `full` are
-//! the lower triangles of their matrices, row by row, `[K, D (D + 1) / 2]`, and `tied` is one such
-//! triangle, `[D (D + 1) / 2]` (`numpy.tril_indices` unpacks them); others have the shapes of
-//! [`Covariances`]. The metadata has one entry, `mixture`: a JSON object with everything else.
-//! Programs before version 0.2 wrote `mixture.json`, which is read where there is no other.
+//! Tensors of `f64`: `weights` `[K]`, `means` `[K, D]`, `covariances`. Covariances of type `full`
+//! are stored as the lower triangles of the matrices, row-major, `[K, D (D + 1) / 2]`, and `tied`
+//! as one such triangle, `[D (D + 1) / 2]` (`numpy.tril_indices` unpacks them); others have the
+//! shapes of [`Covariances`]. The metadata has one entry, `mixture`: a JSON object with everything
+//! else. Programs before version 0.2 wrote `mixture.json`, which is read if there is no other file.
 
 use std::path::{Path, PathBuf};
 
@@ -17,13 +17,13 @@ use sha2::{Digest, Sha256};
 
 use super::StyleError;
 
-/// The file in a model folder.
+/// Name of the file in a model folder.
 const FILE: &str = "mixture.safetensors";
-/// The file that earlier programs wrote.
+/// Name of the file written by earlier programs.
 const EARLIER_FILE: &str = "mixture.json";
 const FORMAT: &str = "controlgen.mixture";
 const VERSION: u32 = 1;
-/// The key of the metadata.
+/// The metadata key.
 const KEY: &str = "mixture";
 
 /// The metadata.
@@ -36,22 +36,22 @@ struct Facts {
     selection: Sweep,
 }
 
-/// Where a model folder's mixture is, if it has one.
+/// Path of a model folder's mixture, if it has one.
 pub(super) fn path_of(folder: &Path) -> Option<PathBuf> {
     [FILE, EARLIER_FILE].map(|name| folder.join(name)).into_iter().find(|path| path.exists())
 }
 
-/// Files of mixtures, present or not.
+/// Paths of all mixture files, existing or not.
 pub(crate) fn files(folder: &Path) -> [PathBuf; 2] {
     [FILE, EARLIER_FILE].map(|name| folder.join(name))
 }
 
-/// Writes a mixture into a model folder, in place of any other.
+/// Writes a mixture into a model folder, replacing any other.
 pub(super) fn write(folder: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
     write_atomic(&folder.join(FILE), bytes)
 }
 
-/// A mixture by its file's bytes: the first 16 hexadecimal digits of their SHA-256.
+/// Identifies a mixture by its file: the first 16 hexadecimal digits of the SHA-256.
 pub(super) fn fingerprint(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -89,7 +89,7 @@ pub(super) fn to_bytes(selected: &Selected) -> Vec<u8> {
         .expect("names and shapes are plain")
 }
 
-/// Reads a mixture's file, of either form, from its bytes.
+/// Reads a mixture's file, in either format, from its bytes.
 pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Selected, StyleError> {
     if path.file_name().is_some_and(|name| name == EARLIER_FILE) {
         return Ok(serde_json::from_slice(bytes).map_err(|source| ArtifactError::Json {
@@ -116,7 +116,7 @@ pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Selected, StyleErr
     let values = |name: &str| {
         let tensor = tensors.tensor(name).map_err(|e| damaged(e.to_string()))?;
         if tensor.dtype() != Dtype::F64 {
-            return Err(damaged(format!("`{name}` is not of `F64`")));
+            return Err(damaged(format!("`{name}` is not of type `F64`")));
         }
         let values = tensor.data().as_chunks().0.iter();
         Ok(values.map(|bytes| f64::from_le_bytes(*bytes)).collect::<Vec<f64>>())
@@ -124,7 +124,7 @@ pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Selected, StyleErr
     let (weights, means, covariances) =
         (values("weights")?, values("means")?, values("covariances")?);
     let d = means.len() / weights.len().max(1);
-    let other_shape = || damaged("its `covariances` have another shape".to_owned());
+    let other_shape = || damaged("its `covariances` have a wrong shape".to_owned());
     let covariances = match facts.covariance_type {
         CovarianceType::Full => {
             Covariances::Full(matrices(&covariances, d).ok_or_else(other_shape)?)
@@ -153,7 +153,7 @@ fn triangles(matrices: &[f64], d: usize) -> Vec<f64> {
     rows.flat_map(|(row, values)| &values[..=row % d]).copied().collect()
 }
 
-/// Symmetric matrices `[n, D, D]` of their lower triangles; `None` if the length is wrong.
+/// Symmetric matrices `[n, D, D]` from their lower triangles; `None` if the length is wrong.
 fn matrices(triangles: &[f64], d: usize) -> Option<Vec<f64>> {
     let size = d * (d + 1) / 2;
     if d == 0 || !triangles.len().is_multiple_of(size) {
@@ -197,7 +197,7 @@ mod tests {
             let selected = selected(covariance_type);
             let bytes = to_bytes(&selected);
             assert_eq!(from_bytes(Path::new(FILE), &bytes).unwrap(), selected);
-            // The form of earlier programs.
+            // The format of earlier programs.
             let json = serde_json::to_vec(&selected).unwrap();
             assert_eq!(from_bytes(Path::new(EARLIER_FILE), &json).unwrap(), selected);
         }

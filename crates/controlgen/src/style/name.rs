@@ -1,14 +1,14 @@
-//! Which names styles may have.
+//! Rules for names of styles.
 
 use super::StyleError;
 
-/// The longest name of a style, in characters.
+/// Maximum length of a style's name, in characters.
 const MAX_NAME: usize = 64;
 
-/// Checks a name: what can't be mistaken for a number, a list of styles or a path.
+/// Checks that a name can't be mistaken for a number, a list of styles or a path.
 ///
 /// # Errors
-/// [`StyleError::Name`].
+/// Returns [`StyleError::Name`] if the name is invalid.
 pub(super) fn check_name(name: &str) -> Result<(), StyleError> {
     let plain = |c: char| !c.is_control() && !"/\\:,*?\"<>|".contains(c);
     let fine = !name.is_empty()

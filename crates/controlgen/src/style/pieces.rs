@@ -1,4 +1,5 @@
-//! A user's pieces as windows: whatever the files hold, and what was done to use it.
+//! A user's pieces as windows: takes whatever the files contain, and records the changes made for
+//! that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,40 +14,40 @@ use crate::tune::metre::Bars;
 use crate::tune::prepare::at_one_tempo;
 use crate::tune::{LeftOut, left_out_bars};
 
-/// Semitones of an octave, by which music out of range is moved.
+/// Semitones of an octave, by which music out of range is shifted.
 const OCTAVE: i32 = 12;
-/// Pitches of the models, the piano's: music whose middle lies outside these is moved into them.
+/// Pitch range of the models, the piano's: music whose center is outside is shifted into it.
 const LOWEST: f64 = LOWEST_PITCH as f64;
 const HIGHEST: f64 = HIGHEST_PITCH as f64;
 
-/// What was used of a file.
+/// The parts of a file that were used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedFile {
     /// The file's name, without its folder.
     pub file: String,
     /// The tracks used.
     pub tracks: Vec<UsedTrack>,
-    /// What was changed so that something could be used.
+    /// Changes made so that the file could be used.
     pub changes: Vec<Change>,
-    /// What was left out, by reason, as the corpus counts it.
+    /// The parts left out, by reason, as in the corpus report.
     pub left_out: BTreeMap<String, usize>,
     /// Bars of another meter that were left out, with the notes that begin in them. Empty in files
     /// of earlier programs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out_bars: Vec<LeftOut>,
-    /// What was done to bars so that they fit, in words. Empty in files of earlier programs.
+    /// Adaptations of bars, in words. Empty in files of earlier programs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bars: Vec<String>,
 }
 
-/// What was used of a track, or of a set of tracks for a kind of several parts.
+/// The parts of a track that were used, or of a set of tracks for a kind with several parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedTrack {
-    /// Its instruments, one for each part.
+    /// Its instruments, one per part.
     pub instruments: Vec<u32>,
-    /// Their names in the file, of those that have one.
+    /// Names of its instruments in the file, if any.
     pub names: Vec<String>,
-    /// Windows that were new.
+    /// Number of windows that did not occur before.
     pub n_windows: usize,
     /// The first bar, from 0.
     pub first_bar: u32,
@@ -54,7 +55,7 @@ pub struct UsedTrack {
     pub last_bar: u32,
 }
 
-/// What was changed so that a file could be used.
+/// A change made so that a file could be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
@@ -74,21 +75,21 @@ impl std::fmt::Display for Change {
         match self {
             Self::CutAsFourFour => f.write_str("its meter was cut as 4/4"),
             Self::AnyProgram => f.write_str("instruments of all programs were taken"),
-            Self::Moved(semitones) => write!(f, "it was moved by {semitones:+} semitones"),
+            Self::Moved(semitones) => write!(f, "it was shifted by {semitones:+} semitones"),
         }
     }
 }
 
-/// A file that gave nothing.
+/// A file without usable music.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedFile {
     /// The file.
     pub file: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// Windows of a file, with what was used.
+/// Windows of a file, with the parts used.
 pub(super) struct Piece {
     pub(super) windows: Vec<Window>,
     pub(super) used: UsedFile,
@@ -97,7 +98,7 @@ pub(super) struct Piece {
 /// Reads a file's windows.
 ///
 /// # Errors
-/// Why there are none, in words.
+/// Returns the reason why there are none, as text.
 pub(super) fn read(path: &Path, kind: &Kind) -> Result<Piece, String> {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let bytes = std::fs::read(path).map_err(|error| format!("it can't be read: {error}"))?;
@@ -107,8 +108,8 @@ pub(super) fn read(path: &Path, kind: &Kind) -> Result<Piece, String> {
     })
 }
 
-/// A sequence's windows: as it is, or with changes where it has none otherwise. Tempo says nothing
-/// on a grid of note values, and bars are laid out as those of a tune are.
+/// A sequence's windows: unchanged, or with changes if there are none otherwise. Tempo is
+/// irrelevant on a grid of note values, and bars are laid out like those of a tune.
 fn of_sequence(sequence: NoteSequence, name: &str, kind: &Kind) -> Result<Piece, SkipReason> {
     if kind.form().encoding().is_some() {
         return all_voices(&sequence, name, kind);
@@ -161,7 +162,7 @@ fn of_sequence(sequence: NoteSequence, name: &str, kind: &Kind) -> Result<Piece,
     }
 }
 
-/// All voices of a sequence in their meter: nothing has to be changed for windows of lists.
+/// All voices of a sequence in their meter: windows of lists need no changes.
 fn all_voices(sequence: &NoteSequence, name: &str, kind: &Kind) -> Result<Piece, SkipReason> {
     let cut = kind.windows(sequence);
     if let Some(reason) = cut.why_empty() {
@@ -191,8 +192,8 @@ fn all_voices(sequence: &NoteSequence, name: &str, kind: &Kind) -> Result<Piece,
     Ok(Piece { windows: cut.windows, used })
 }
 
-/// Whole octaves, in semitones, that bring the middle of the music into the models' range; none if
-/// it is there.
+/// Shift by whole octaves, in semitones, that brings the center of the music into the models'
+/// range; `None` if it is already there.
 fn into_range(sequence: &NoteSequence) -> Option<i32> {
     let pitches = || sequence.notes.iter().filter(|n| !n.is_drum).map(|n| f64::from(n.pitch.get()));
     let n = pitches().count().max(1) as f64;
@@ -286,12 +287,12 @@ mod tests {
         let piece = of_sequence(odd, "x.mid", &Kind::mel_2bar()).unwrap();
         assert_eq!(piece.used.changes, [Change::CutAsFourFour, Change::AnyProgram]);
 
-        // The melody alone: the bass is of another program.
+        // Only the melody, because the bass has another program.
         let mut low = self::piece().with_notes(|note| note.instrument == 0);
         low.notes.iter_mut().for_each(|note| note.pitch = note_seq::Pitch::new(3).unwrap());
         let piece = of_sequence(low, "x.mid", &Kind::mel_2bar()).unwrap();
         assert_eq!(piece.used.changes, [Change::Moved(24)]);
-        assert_eq!(piece.used.changes[0].to_string(), "it was moved by +24 semitones");
+        assert_eq!(piece.used.changes[0].to_string(), "it was shifted by +24 semitones");
     }
 
     #[test]

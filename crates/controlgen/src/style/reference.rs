@@ -1,4 +1,4 @@
-//! `reference.parquet`: training windows with their latents, for what must show real music.
+//! `reference.parquet`: training windows with their latents, for everything that shows real music.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,22 +9,23 @@ use corpus::table::{Latents, ReferenceRow, Split, read_reference, read_windows, 
 use crate::latent::LatentSpace;
 use crate::model::Model;
 
-/// The file in a model folder.
+/// Name of the file in a model folder.
 pub(crate) const FILE: &str = "reference.parquet";
-/// The most windows kept.
+/// Maximum number of windows kept.
 const MAX_ROWS: usize = 20_000;
-/// The most values of latents kept, 8 MB: with 256 dimensions those of 8,000 windows.
+/// Maximum number of latent values kept, 8 MB: with 256 dimensions those of 8,000 windows.
 const MAX_VALUES: usize = 2_048_000;
 
-/// Up to 20,000 training windows (fewer of many latent dimensions), spread evenly over the corpus.
+/// Up to 20,000 training windows (fewer with many latent dimensions), evenly spaced over the
+/// corpus.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reference {
-    /// In the corpus's order.
+    /// The windows, in corpus order.
     pub rows: Vec<ReferenceRow>,
 }
 
 impl Reference {
-    /// Takes windows from a corpus and their means from its latents.
+    /// Collects windows from a corpus, with their means from its latents.
     pub(super) fn collect(corpus: &Path, latents: &Latents, model: &Model) -> ArtifactResult<Self> {
         let train: BTreeMap<u64, &[f32]> = latents
             .rows
@@ -64,7 +65,7 @@ impl Reference {
     /// Reads a model folder's `reference.parquet`.
     ///
     /// # Errors
-    /// Where the file is missing or damaged, or belongs to another model.
+    /// Returns an error if the file is missing or damaged, or belongs to another model.
     pub fn load(model: &Model) -> ArtifactResult<Self> {
         let path = model.folder().join(FILE);
         let rows = read_reference(&path)?;

@@ -9,9 +9,9 @@ use crate::model::Model;
 const N_DIGITS: usize = 8;
 
 impl Styles {
-    /// The identity of a style, independent of its name and its place in the list: its components
-    /// of this mixture, `25f31a07-4` or, merged, `25f31a07-4-9`; for an added style, the hash of
-    /// its distribution, `added-91bc0d2e`.
+    /// The identity of a style, independent of its name and its position in the list: its
+    /// components of this mixture, `25f31a07-4` or, merged, `25f31a07-4-9`; for an added style, the
+    /// hash of its distribution, `added-91bc0d2e`.
     pub fn id(&self, style: &Style) -> String {
         if style.components.is_empty() {
             let digits = hex(&self.digest(style));
@@ -24,7 +24,7 @@ impl Styles {
         id
     }
 
-    /// A number for a style, for random streams: as stable as its [`Styles::id`].
+    /// A number for a style, for random streams: as stable as [`Styles::id`].
     pub fn number(&self, style: &Style) -> u64 {
         if let Some(component) = style.components.first() {
             return *component as u64;
@@ -45,8 +45,8 @@ impl Styles {
         hash.finalize().into()
     }
 
-    /// The probabilities that latents `[n, Z]` belong to each style: a row per latent, in the order
-    /// of [`Styles::all`], whose sum is 1; see [`shares_of`].
+    /// The probabilities that latents `[n, Z]` belong to each style: one row per latent, in the
+    /// order of [`Styles::all`], with sum 1; see [`shares_of`].
     pub fn shares(&self, model: &Model, mu: &[f32]) -> Vec<Vec<f64>> {
         let added = self.all().iter().filter(|style| style.components.is_empty());
         let columns: Vec<Vec<f64>> = added.map(|style| self.membership(model, mu, style)).collect();
@@ -63,8 +63,9 @@ impl Styles {
 /// mixture's components and the membership `p` of each added style ([`Styles::membership`]).
 ///
 /// Each added style competes with the mixture, with odds `p / (1 - p)`; together, all compete with
-/// each other: with the odds `o`, an added style has `o / (1 + Σ o)`, and the components share the
-/// rest, `1 / (1 + Σ o)`, by their responsibilities. With one added style that is `p` and `1 - p`.
+/// each other: with the odds `o`, an added style gets `o / (1 + Σ o)`, and the components share the
+/// rest, `1 / (1 + Σ o)`, by their responsibilities. With one added style, these are `p` and
+/// `1 - p`.
 ///
 /// # Examples
 /// ```
@@ -80,7 +81,7 @@ impl Styles {
 /// assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
 /// ```
 pub fn shares_of(styles: &[Style], responsibilities: &[f64], added: &[f64]) -> Vec<f64> {
-    // Multiplied by the product of all 1 - p, so that nothing is divided by zero.
+    // Multiplied by the product of all `1 - p`, to avoid division by zero.
     let rest = |except: Option<usize>| -> f64 {
         let others = added.iter().enumerate().filter(|(at, _)| Some(*at) != except);
         others.map(|(_, p)| 1.0 - fraction(*p)).product()
@@ -102,7 +103,7 @@ pub fn shares_of(styles: &[Style], responsibilities: &[f64], added: &[f64]) -> V
     if total > 0.0 {
         return values.iter().map(|value| value / total).collect();
     }
-    // Surely of several added styles at once: equally.
+    // Certain to belong to several added styles: equal shares.
     let sure = |style: &Style| style.components.is_empty();
     let n = styles.iter().filter(|style| sure(style)).count().max(1) as f64;
     styles.iter().map(|style| if sure(style) { 1.0 / n } else { 0.0 }).collect()

@@ -1,25 +1,24 @@
-//! Titles of a style: folders and words of file names that are more frequent than in the whole
+//! Titles of a style: folders and words in file names that are more frequent than in the whole
 //! corpus.
 //!
 //! Nobody labeled the files, but somebody named them: folders are often composers or collections,
-//! and titles hold dances and genres. Names take no part in finding styles.
+//! and titles contain dances and genres. Names are not used for finding styles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::card::{CardWindow, Share};
 
-/// Number of names that a card holds.
+/// Maximum number of names on a card.
 const MAX_TITLES: usize = 3;
-/// Minimum share of a style's windows with a name, and how many times as large as in the corpus it
-/// must be.
+/// Minimum fraction of a style's windows with a name, and its minimum ratio to that of the corpus.
 const LEAST_SHARE: f64 = 0.1;
 const LEAST_LIFT: f64 = 2.0;
-/// Minimum number of files with a name, so that it is not the title of one piece.
+/// Minimum number of files with a name, so that it is not the title of a single piece.
 const LEAST_FILES: usize = 3;
-/// Shorter words are articles, opus numbers and initials.
+/// Minimum length of a word: shorter ones are articles, opus numbers and initials.
 const SHORTEST_WORD: usize = 4;
 
-/// How many windows have each name.
+/// Number of windows with each name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Titles {
     n_windows: f64,
@@ -50,9 +49,9 @@ impl Titles {
         Self { n_windows: windows.len() as f64, names }
     }
 
-    /// The names that tell the most about these windows among those of a corpus: those of largest
-    /// `p ln(p / q)`, where `p` and `q` are a name's shares here and in the corpus. That is its
-    /// term of the Kullback-Leibler divergence.
+    /// The names most distinctive of these windows compared with a corpus: those with the largest
+    /// `p ln(p / q)`, where `p` and `q` are a name's relative frequencies here and in the corpus.
+    /// This is its term in the Kullback-Leibler divergence.
     pub(super) fn compared_with(&self, corpus: &Self) -> Vec<Share> {
         let share = |titles: &Self, name: &str| {
             let count = titles.names.get(name).copied().unwrap_or_default();
@@ -71,7 +70,7 @@ impl Titles {
         telling.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut titles = Vec::<Share>::new();
         for (_, share) in telling {
-            // A folder is often a word of its files' names, too.
+            // A folder name is often a word in the names of its files, too.
             let is_same = |other: &Share| other.name.eq_ignore_ascii_case(&share.name);
             if titles.len() < MAX_TITLES && !titles.iter().any(is_same) {
                 titles.push(share);
@@ -117,7 +116,7 @@ mod tests {
         let elsewhere = ["all/motet-a.mid"; 12];
         let corpus = titles(&[&here[..], &elsewhere].concat());
         let found = titles(&here).compared_with(&corpus);
-        // `all` is everywhere, and `polka` the title of one piece.
+        // `all` is in all names, and `polka` is the title of one piece.
         let expected = Share { name: "mazur".to_owned(), share: 0.75, in_corpus: Some(3.0 / 16.0) };
         assert_eq!(found, [expected]);
         assert_eq!(corpus.compared_with(&corpus), []);

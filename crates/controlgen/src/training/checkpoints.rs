@@ -8,13 +8,13 @@ use musicvae::train::Checkpoint;
 /// The checkpoints of a run.
 pub(super) struct Checkpoints {
     root: PathBuf,
-    /// Number of last checkpoints kept, in addition to the best.
+    /// Number of most recent checkpoints to keep, in addition to the best.
     n_kept: usize,
 }
 
 impl Checkpoints {
     pub(super) fn new(root: PathBuf, n_kept: usize) -> Self {
-        // The last one is what a run goes on from.
+        // The last one is needed to resume.
         Self { root, n_kept: n_kept.max(1) }
     }
 
@@ -38,7 +38,7 @@ impl Checkpoints {
         Ok(steps)
     }
 
-    /// Removes what a killed run had begun to write.
+    /// Removes incomplete files of a killed run.
     pub(super) fn remove_unfinished(&self) -> ArtifactResult<()> {
         for entry in std::fs::read_dir(&self.root).map_err(io("read the folder", &self.root))? {
             let path = entry.map_err(io("read the folder", &self.root))?.path();
@@ -55,12 +55,12 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Steps of the last checkpoint.
+    /// Number of steps of the last checkpoint.
     pub(super) fn latest(&self) -> ArtifactResult<Option<u64>> {
         Ok(self.all()?.pop())
     }
 
-    /// Steps of the best checkpoint, if any was scored.
+    /// Number of steps of the best checkpoint, if any was scored.
     fn best(&self) -> ArtifactResult<Option<u64>> {
         let path = self.root.join("best");
         if !path.exists() {
@@ -70,14 +70,15 @@ impl Checkpoints {
         Ok(name.strip_prefix("step-").and_then(|n| n.parse().ok()))
     }
 
-    /// Names the best checkpoint. A run that goes on names it again, because the one before may
-    /// have ended between writing a checkpoint and naming it.
+    /// Marks the best checkpoint. A resumed run marks it again, because the earlier run may have
+    /// ended between writing a checkpoint and marking it.
     pub(super) fn name_best(&self, n_steps: u64) -> ArtifactResult<()> {
         let name = format!("step-{n_steps:08}\n");
         write_atomic(&self.root.join("best"), name.as_bytes())
     }
 
-    /// Weights of the best checkpoint, or of the one after `last` steps; with their steps.
+    /// Weights of the best checkpoint, or of the one after `last` steps, with their number of
+    /// steps.
     pub(super) fn best_weights(&self, last: u64) -> ArtifactResult<(u64, Vec<u8>)> {
         let step = self.best()?.unwrap_or(last);
         Ok((step, read(&self.folder(step).join("weights.safetensors"))?))
@@ -95,10 +96,10 @@ impl Checkpoints {
         })
     }
 
-    /// Writes a checkpoint, names it the best if it is, and drops old ones.
+    /// Writes a checkpoint, marks it if it is the best, and deletes old ones.
     pub(super) fn write(&self, checkpoint: &Checkpoint) -> ArtifactResult<()> {
         let folder = self.folder(checkpoint.n_steps);
-        // A run resumed and stopped at once comes back to a checkpoint it has.
+        // A run that is resumed and stopped immediately returns to an existing checkpoint.
         if !folder.exists() {
             write_folder(&folder, |inside: &Path| {
                 write_atomic(&inside.join("weights.safetensors"), &checkpoint.weights)?;
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(checkpoints.all().unwrap(), [20, 40, 50]);
         assert_eq!(checkpoints.best_weights(50).unwrap(), (20, vec![20]));
         assert_eq!(checkpoints.read(40).unwrap().weights, [40]);
-        // Told to keep one, or none, it keeps the last and the best.
+        // If told to keep one or none, it keeps the last and the best.
         let checkpoints = Checkpoints::new(folder.path().join("checkpoints"), 0);
         checkpoints.write(&checkpoint(60, false)).unwrap();
         assert_eq!(checkpoints.all().unwrap(), [20, 60]);

@@ -1,8 +1,8 @@
-//! `curves.svg`: how a run went, as a picture.
+//! `curves.svg`: the learning curves of a run.
 //!
-//! Four panels over steps: the negative evidence lower bound and its two terms, on the windows that
-//! are learned from and on held-out ones, and the accuracy on the latter. The lines of training are
-//! means over groups of steps, so that they can be read.
+//! Four panels over steps: the negative evidence lower bound and its two terms, on training windows
+//! and on held-out ones, and the accuracy on the latter. The training curves are means over groups
+//! of steps, for legibility.
 
 use std::path::Path;
 
@@ -12,15 +12,15 @@ use svg::node::element::{Circle, Group, Line, Polyline, Rectangle, Text};
 
 use super::metrics::History;
 
-/// Width and height of a panel's plot, and what is around it.
+/// Width and height of a panel's plot, and the margins around it.
 const PLOT: (f64, f64) = (470.0, 260.0);
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 22.0;
 const TOP: f64 = 46.0;
 const BOTTOM: f64 = 44.0;
-/// The most points of a line of training.
+/// Maximum number of points of a training curve.
 const MAX_POINTS: usize = 300;
-// Told apart with most kinds of color vision (Okabe and Ito 2008).
+// Distinguishable with most kinds of color vision (Okabe and Ito 2008).
 const TRAIN: &str = "#0072b2";
 const HELDOUT: &str = "#d55e00";
 const SAMPLED: &str = "#009e73";
@@ -31,7 +31,7 @@ const AXIS: &str = "#9a9a94";
 struct Curve {
     name: &'static str,
     color: &'static str,
-    /// Whether each point is marked: there are few.
+    /// Whether each point is marked, because there are few.
     marked: bool,
     points: Vec<(f64, f64)>,
 }
@@ -39,16 +39,16 @@ struct Curve {
 struct Panel {
     title: &'static str,
     lines: [Curve; 2],
-    /// Where the axis is the same for every run.
+    /// The range of the axis, if it is the same for all runs.
     range: Option<(f64, f64)>,
 }
 
-/// Draws the picture and writes it whole or not at all.
+/// Draws the image and writes it completely or not at all.
 pub(super) fn write(path: &Path, history: &History) -> ArtifactResult<()> {
     write_atomic(path, picture(history).as_bytes())
 }
 
-/// The picture's text.
+/// The SVG text of the image.
 fn picture(history: &History) -> String {
     let panels = panels(history);
     let points = || panels.iter().flat_map(|panel| panel.lines.iter().flat_map(|c| &c.points));
@@ -126,7 +126,7 @@ fn panels(history: &History) -> [Panel; 4] {
     ]
 }
 
-/// Means over groups of points that stand together, at most [`MAX_POINTS`] of them.
+/// Means over groups of adjacent points, at most [`MAX_POINTS`] of them.
 fn averaged(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     let points: Vec<(f64, f64)> = points.filter(|(_, y)| y.is_finite()).collect();
     let group = points.len().div_ceil(MAX_POINTS).max(1);
@@ -138,7 +138,7 @@ fn averaged(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     points.chunks(group).map(mean).collect()
 }
 
-/// The smallest range, a little widened, that holds all values; from 0 to 1 without any.
+/// The smallest range that contains all values, slightly widened; 0 to 1 without values.
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
@@ -209,7 +209,7 @@ fn draw(panel: &Panel, last_step: f64) -> Group {
             }
         }
     }
-    // The legend, right of the title's line: away from all curves.
+    // The legend, to the right of the title and away from all curves.
     let mut at = right;
     for curve in panel.lines.iter().rev().filter(|curve| !curve.points.is_empty()) {
         group = group.add(text(curve.name, at, 36.0, "end").set("fill", curve.color));
@@ -219,9 +219,9 @@ fn draw(panel: &Panel, last_step: f64) -> Group {
     group
 }
 
-/// A number on an axis: no more digits than it has.
+/// A number on an axis, without superfluous digits.
 fn number(value: f64) -> String {
-    // Sums of tenths are off in the last place.
+    // Sums of tenths have rounding errors in the last place.
     let rounded = (value * 1e6).round() / 1e6;
     if rounded == 0.0 { "0".to_owned() } else { rounded.to_string() }
 }
@@ -288,9 +288,9 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}");
         }
-        // Two evaluations on five lines: a mark each.
+        // Two evaluations on five curves, with one mark each.
         assert_eq!(text.matches("<circle").count(), 10);
-        // And one that has hardly begun.
+        // And one of a run that has just started.
         assert!(picture(&History::default()).contains("Accuracy"));
     }
 }

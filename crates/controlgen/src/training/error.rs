@@ -1,4 +1,4 @@
-//! Why there is no trained model.
+//! Errors of training.
 
 use std::path::PathBuf;
 
@@ -8,15 +8,15 @@ use musicvae::train::{CheckpointError, TrainError};
 use note_seq::window::WindowFormError;
 use thiserror::Error;
 
-/// Why there is no trained model.
+/// The reason why there is no trained model.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainingError {
-    /// No preset has that name.
+    /// No preset has this name.
     #[error("unknown preset `{name}`; {} are known",
         presets::of_any_form().iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", "))]
     UnknownPreset {
-        /// What was asked for.
+        /// The name given.
         name: String,
     },
     /// The corpus is of another kind.
@@ -31,7 +31,7 @@ pub enum TrainingError {
         /// Its kind.
         expected: String,
     },
-    /// A table holds what no window is.
+    /// A row of the table is not a valid window.
     #[error("the corpus {} is damaged: {source}; build it again", corpus.display())]
     Windows {
         /// The corpus folder.
@@ -39,16 +39,16 @@ pub enum TrainingError {
         /// The problem.
         source: WindowFormError,
     },
-    /// There is a run already.
+    /// The folder already contains a run.
     #[error(
-        "{} holds checkpoints of a run already; go on with `--resume`, or give another folder",
+        "{} already has checkpoints of a run; continue it with `--resume`, or give another folder",
         checkpoints.display()
     )]
     RunExists {
-        /// Its checkpoints.
+        /// Path of its checkpoints.
         checkpoints: PathBuf,
     },
-    /// A share of old music is asked for, of a model that keeps none.
+    /// Replay was requested with a model that has no reference windows.
     #[error(
         "{} has no `reference.parquet`, so there is no music to replay; `controlgen fit` writes it, \
          or give `--replay 0`", model.display()
@@ -57,18 +57,18 @@ pub enum TrainingError {
         /// The model folder.
         model: PathBuf,
     },
-    /// The weights to begin with are in the folder that the run would write.
+    /// The initial weights are in the folder that the run would write to.
     #[error(
-        "{} is where this run would write its model; give another run folder", model.display()
+        "this run would overwrite {}, the model it starts from; give another run folder", model.display()
     )]
     IntoItself {
         /// The model folder.
         model: PathBuf,
     },
-    /// The model to go on from has other sizes than the preset.
+    /// The sizes of the model to continue from differ from the preset.
     #[error(
-        "{} can't go on as preset `{preset}`: {differences}; leave out `--preset`, or name one of \
-         its sizes", model.display()
+        "{} can't be trained with preset `{preset}`: {differences}; leave out `--preset`, or give one \
+         with the same sizes", model.display()
     )]
     Sizes {
         /// The model folder.
@@ -78,56 +78,56 @@ pub enum TrainingError {
         /// Each size that differs.
         differences: String,
     },
-    /// No preset has the kind of the model to go on from, and it does not say how it was trained.
+    /// No preset has the kind of the model to continue from, and the model does not record how it
+    /// was trained.
     #[error("no preset learns `{kind}` windows, as {} does", model.display())]
     NoSettings {
         /// The model folder.
         model: PathBuf,
-        /// What it is of.
+        /// Its kind.
         kind: String,
     },
-    /// The run that is resumed began with other weights.
+    /// The run to resume started from other weights.
     #[error(
-        "the run in {} began with {found}, not with {asked}; resume it with the options it was \
-         started with", run.display()
+        "the run in {} started from {found}, not from {asked}; resume it with its original options", run.display()
     )]
     OtherOrigin {
         /// The run folder.
         run: PathBuf,
-        /// What it began with.
+        /// Its initial weights.
         found: String,
-        /// What was asked for now.
+        /// The initial weights requested now.
         asked: String,
     },
-    /// The loss ran away; a model was left behind.
+    /// The loss diverged; the last good checkpoint is now the model.
     #[error(
-        "{source}; the last good checkpoint, after step {step}, is now the model in {}: go on from \
-         it into another run folder with `--from {}` and a lower `--learning-rate`",
+        "{source}; the last good checkpoint, after step {step}, is now the model in {}: continue \
+         from it in another run folder with `--from {}` and a lower `--learning-rate`",
         model.display(), model.display()
     )]
     RanAway {
-        /// What happened.
+        /// The cause.
         source: TrainError,
-        /// Steps of the checkpoint.
+        /// Number of steps of the checkpoint.
         step: u64,
         /// The model folder.
         model: PathBuf,
     },
-    /// There is nothing to go on from.
+    /// There is no checkpoint to resume from.
     #[error("{} holds no checkpoint to resume from; leave out `--resume`", checkpoints.display())]
     NothingToResume {
-        /// Where they should be.
+        /// The folder for checkpoints.
         checkpoints: PathBuf,
     },
     /// The checkpoint can't be used.
     #[error("can't resume from {}: {source}", checkpoint.display())]
     Checkpoint {
-        /// Which.
+        /// The checkpoint.
         checkpoint: PathBuf,
-        /// Why.
+        /// The cause.
         source: CheckpointError,
     },
-    /// Training itself stopped.
+    /// Training stopped with an error.
     #[error(transparent)]
     Train(#[from] TrainError),
     /// Reading or writing failed.

@@ -1,19 +1,19 @@
-//! The machine that a run ran on: the same bytes come from the same instruction set only.
+//! The machine that a run used: only the same instruction set gives the same bytes.
 
 use serde::{Deserialize, Serialize};
 
-/// A machine, as far as it bears on speed and on the last bits.
+/// Properties of a machine that affect speed and rounding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// The processor's name, where the system tells.
+    /// The processor's name, if the system provides it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<String>,
     /// `x86_64`, `aarch64`, …
     pub architecture: String,
-    /// The widest instruction set of it that our kernels know: `avx512`, `avx2`, `neon` or
+    /// The widest instruction set that our kernels use on it: `avx512`, `avx2`, `neon` or
     /// `baseline`.
     pub instruction_set: String,
-    /// Processors that the program may use.
+    /// Number of processors available to the program.
     pub n_cores: usize,
     /// `linux`, `macos`, `windows`, …
     pub system: String,
@@ -32,7 +32,7 @@ impl Machine {
     }
 }
 
-/// The processor's name from Linux's `/proc`; none on other systems.
+/// The processor's name from Linux's `/proc`; `None` on other systems.
 fn cpu_name() -> Option<String> {
     name_in(&std::fs::read_to_string("/proc/cpuinfo").ok()?)
 }

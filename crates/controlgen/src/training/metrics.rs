@@ -1,5 +1,4 @@
-//! `metrics.jsonl`: a line a step and a line an evaluation; what curves and event files are made
-//! of.
+//! `metrics.jsonl`: one line per step and per evaluation; the source of curves and event files.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -16,15 +15,15 @@ use serde::{Deserialize, Serialize};
 enum Line<'a> {
     Step {
         elapsed_secs: f64,
-        /// Time of the step.
+        /// Duration of the step.
         step_secs: f64,
-        /// Share of it spent waiting for its batch.
+        /// Fraction of it spent waiting for its batch.
         wait_share: f64,
         #[serde(flatten)]
         metrics: &'a StepMetrics,
     },
     Evaluation {
-        /// Steps made before.
+        /// Number of steps completed.
         step: u64,
         /// Whether the posterior collapsed.
         is_collapsed: bool,
@@ -33,14 +32,14 @@ enum Line<'a> {
     },
 }
 
-/// The part of a line that is needed to cut the file.
+/// The part of a line needed for truncating the file.
 #[derive(Deserialize)]
 struct AnyLine {
     event: String,
     step: u64,
 }
 
-/// A step, as far as curves show it.
+/// The values of a step needed for curves.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub(super) struct StepPoint {
     #[serde(default)]
@@ -49,7 +48,7 @@ pub(super) struct StepPoint {
     pub(super) metrics: StepMetrics,
 }
 
-/// An evaluation, as far as curves show it.
+/// The values of an evaluation needed for curves.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(super) struct EvaluationPoint {
     pub(super) step: u64,
@@ -57,7 +56,7 @@ pub(super) struct EvaluationPoint {
     pub(super) scores: Scores,
 }
 
-/// All that a run has written to its metrics file, of this go and those before.
+/// Everything that a run has written to its metrics file, including earlier sessions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct History {
     pub(super) steps: Vec<StepPoint>,
@@ -65,7 +64,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// What stands in whole lines; lines of other programs are passed over.
+    /// The contents of complete lines; lines of other programs are ignored.
     fn read(lines: &[u8]) -> Self {
         let mut history = Self::default();
         for line in lines.split(|b| *b == b'\n') {
@@ -89,8 +88,8 @@ pub(super) struct MetricsFile {
 }
 
 impl MetricsFile {
-    /// Opens the file after `n_steps` steps; what a broken-off run wrote later is dropped. What it
-    /// holds then comes with it.
+    /// Opens the file after `n_steps` steps and removes later lines of an interrupted run. Returns
+    /// the remaining contents, too.
     pub(super) fn open(path: &Path, n_steps: u64) -> ArtifactResult<(Self, History)> {
         if let Some(folder) = path.parent() {
             create_folder(folder)?;
@@ -128,10 +127,10 @@ impl MetricsFile {
         }
     }
 
-    /// Puts all lines on disk.
+    /// Writes all lines to disk.
     ///
     /// # Errors
-    /// If that failed, now or at an earlier line.
+    /// Returns an error if writing failed, now or at an earlier line.
     pub(super) fn flush(&mut self) -> ArtifactResult<()> {
         let result = match self.failed.take() {
             Some(error) => Err(error),
@@ -141,7 +140,7 @@ impl MetricsFile {
     }
 }
 
-/// Whole lines of steps before `n_steps`, and of evaluations up to there.
+/// Complete lines of steps before `n_steps`, and of evaluations up to `n_steps`.
 fn kept_lines(bytes: &[u8], n_steps: u64) -> Vec<u8> {
     let keep = |line: &&[u8]| {
         serde_json::from_slice::<AnyLine>(line).is_ok_and(|line| match line.event.as_str() {
@@ -152,7 +151,7 @@ fn kept_lines(bytes: &[u8], n_steps: u64) -> Vec<u8> {
     bytes.split_inclusive(|b| *b == b'\n').filter(keep).flatten().copied().collect()
 }
 
-/// Figures for tests.
+/// Metrics for tests.
 #[cfg(test)]
 pub(super) fn step_metrics(step: u64) -> StepMetrics {
     StepMetrics {
@@ -168,7 +167,7 @@ pub(super) fn step_metrics(step: u64) -> StepMetrics {
     }
 }
 
-/// Figures for tests.
+/// Scores for tests.
 #[cfg(test)]
 pub(super) fn heldout() -> Scores {
     Scores::Steps(musicvae::Evaluation {

@@ -1,4 +1,4 @@
-//! `config.json` of a run: all that repeats it, and how it was started.
+//! `config.json` of a run: everything needed to repeat it, and how it was started.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::{Machine, TrainRequest, TrainingError};
 use crate::model::Origin;
 
-/// What repeats a run.
+/// Everything needed to repeat a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
     /// The preset.
     pub preset: String,
     /// The kind of window.
     pub kind: String,
-    /// The model that it began with, if any.
+    /// The model that training started from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Origin>,
     /// Sizes: the field `musicvae` or `note_list_vae`.
@@ -23,7 +23,7 @@ pub struct RunConfig {
     pub network: musicvae::NetworkConfig,
     /// Training settings.
     pub training: musicvae::TrainingConfig,
-    /// The seed of every draw.
+    /// The seed of all random draws.
     pub seed: u64,
     /// Hash of the corpus.
     pub corpus_hash: String,
@@ -37,19 +37,19 @@ pub struct RunConfig {
 /// One start of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Go {
-    /// Steps made before.
+    /// Number of steps completed before.
     pub n_steps: u64,
     /// The command line.
     pub command_line: Vec<String>,
     /// The program's version.
     pub program_version: String,
-    /// The commit that it was built of, if the environment variable `CONTROLGEN_COMMIT` named it to
-    /// the compiler.
+    /// The commit it was built from, if the environment variable `CONTROLGEN_COMMIT` was set at
+    /// compile time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// Threads of the model.
+    /// Number of threads for the model.
     pub n_threads: usize,
-    /// Where it ran.
+    /// The machine it ran on.
     pub machine: Machine,
 }
 
@@ -58,7 +58,7 @@ impl JsonFormat for RunConfig {
     const VERSION: u32 = 1;
 }
 
-/// Writes the file, with this start after those that are in it.
+/// Writes the file, with this start appended to the earlier ones.
 pub(super) fn write(request: &TrainRequest, corpus_hash: &str, n_steps: u64) -> ArtifactResult<()> {
     let path = request.run.config();
     let setup = &request.setup;
@@ -90,7 +90,7 @@ pub(super) fn write(request: &TrainRequest, corpus_hash: &str, n_steps: u64) -> 
     config.save(&path)
 }
 
-/// Refuses to resume a run as one that began with other weights.
+/// Rejects resuming a run with other initial weights.
 pub(super) fn check_origin(request: &TrainRequest) -> Result<(), TrainingError> {
     let Some(config) = known(&request.run.config())? else { return Ok(()) };
     let asked = request.setup.from.as_ref().map(|from| &from.origin);

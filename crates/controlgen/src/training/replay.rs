@@ -1,8 +1,9 @@
-//! Music that a model was trained on before, drawn again while it goes on with other music.
+//! Replay: drawing music that a model was trained on before while training continues on other
+//! music.
 //!
-//! A network that goes on with new data alone forgets the old (`McCloskey` and Cohen 1989). Drawing
-//! a share of each batch from the old data prevents it; the windows that the model's folder keeps
-//! (`reference.parquet`) stand for them.
+//! A network trained further on new data alone forgets the old (`McCloskey` and Cohen 1989).
+//! Drawing a fraction of each batch from the old data prevents this; it is represented by the
+//! windows in the model folder (`reference.parquet`).
 
 use corpus::table::read_reference;
 use musicvae::train::Corpus;
@@ -10,12 +11,12 @@ use musicvae::train::Corpus;
 use super::{TrainRequest, TrainingError};
 use crate::style::REFERENCE_FILE;
 
-/// The share of windows drawn from the old music if none is given.
+/// Default fraction of windows drawn from the old music.
 pub const DEFAULT_REPLAY: f64 = 0.2;
 
-/// Windows of the music that the request's model was trained on, and the share in which to draw
-/// them; `None` for a model from random weights, for one without such windows, and where training
-/// goes on with the same corpus.
+/// Windows of the music that the request's model was trained on, and the fraction of draws from
+/// them. `None` for a model with random weights, for one without such windows, or if training
+/// continues on the same corpus.
 pub(super) fn windows(
     request: &TrainRequest,
     corpus_hash: &str,
@@ -37,8 +38,8 @@ pub(super) fn windows(
     Ok(Some((rows.into_iter().map(|row| row.tokens).collect(), share)))
 }
 
-/// How often training draws from each part of a corpus of `n` windows, and from the `n_replayed`
-/// windows after them, a `share` of all.
+/// Frequency of draws from each part of a corpus of `n` windows, and from the `n_replayed`
+/// windows after them, which get a fraction `share` of all draws.
 pub(super) fn drawn(mut own: Vec<Corpus>, n: usize, n_replayed: usize, share: f64) -> Vec<Corpus> {
     if own.is_empty() {
         own.push(Corpus { windows: 0..n, weight: 1.0 });

@@ -10,32 +10,31 @@ use super::TrainingError;
 use crate::model::{Model, ModelConfig, Origin};
 use crate::run::RunFolder;
 
-/// The preset where none is named and no model is given.
+/// The default preset, if neither a preset nor a model is given.
 pub const DEFAULT_PRESET: &str = "poly_2bar_tiny";
 
-/// Where schedules stand for a model that was imported: at their end. Published models were trained
-/// for hundreds of thousands of steps, and don't say how many.
+/// Assumed number of steps of an imported model, at the end of all schedules. Published models were
+/// trained for hundreds of thousands of steps, but the exact number is not recorded.
 const CONVERGED_STEPS: u64 = 1_000_000;
 
-/// A model's sizes, its training settings, and the weights to begin with.
+/// A model's sizes, its training settings, and the initial weights.
 #[derive(Clone, Debug)]
 pub struct TrainSetup {
-    /// The preset's name: the one named, or the one that the model began as.
+    /// The preset's name: the given one, or the one that the model was trained with.
     pub preset: String,
     /// The kind of window, for example `mel-2bar`.
     pub kind: String,
     /// Sizes.
     pub model: NetworkConfig,
-    /// Training settings, to be changed before training at will.
+    /// Training settings, which may be changed before training.
     pub training: TrainingConfig,
-    /// The model to go on from, if any.
+    /// The model to continue from, if any.
     pub from: Option<Parent>,
-    /// The learning rate at the beginning of the schedule that [`TrainSetup::training`] goes on
-    /// with.
+    /// The initial learning rate of the schedule that [`TrainSetup::training`] continues.
     initial_rate: f64,
 }
 
-/// A model to go on from.
+/// A model to continue from.
 #[derive(Clone)]
 pub struct Parent {
     /// Its record.
@@ -52,15 +51,15 @@ impl std::fmt::Debug for Parent {
 }
 
 impl TrainSetup {
-    /// The setup of a preset, or of a model that is to go on learning.
+    /// The setup for a preset, or for continuing the training of a model.
     ///
-    /// With `from`, its weights are where training begins. Sizes are the model's; settings are
+    /// With `from`, training starts from its weights. Sizes are those of the model; settings are
     /// those of `preset`, or else those it was trained with. The schedules of the objective and the
-    /// learning rate go on where its training ended; the optimizer starts afresh.
+    /// learning rate continue where its training ended; the optimizer is reset.
     ///
     /// # Errors
-    /// [`TrainingError::UnknownPreset`]; [`TrainingError::Sizes`] if the preset is of other sizes
-    /// than the model; where the model can't be loaded.
+    /// Returns [`TrainingError::UnknownPreset`]; [`TrainingError::Sizes`] if the sizes of the
+    /// preset and the model differ; or an error if the model can't be loaded.
     pub fn find(
         preset: Option<&str>,
         from: Option<&Path>,
@@ -94,7 +93,8 @@ impl TrainSetup {
             None => own_settings(folder, config)?,
         };
         let n_steps = config.training.as_ref().map(|t| t.config.schedule_start + t.n_steps);
-        // Of a trained model's own rates, only what it went on after them itself is to come.
+        // The model's own schedule covers only its training steps, without those of the models it
+        // continued from.
         let decayed = match &config.training {
             Some(trained) if preset.is_none() => trained.n_steps,
             _ => n_steps.unwrap_or(CONVERGED_STEPS),
@@ -120,18 +120,19 @@ impl TrainSetup {
         })
     }
 
-    /// Adapts the learning rate to a short run on other music: it begins at a quarter of the
-    /// preset's initial rate, or of the rate that the model began with, and falls within `n_steps`.
+    /// Adapts the learning rate to a short run on other music: it starts at a quarter of the
+    /// preset's initial rate, or of the rate that the model started with, and decays within
+    /// `n_steps`.
     ///
-    /// A schedule that has ended leaves a rate at which hardly anything is learned in minutes, and
-    /// the initial rate would destroy what was learned before.
+    /// At the end of a schedule, the rate is so low that hardly anything is learned within minutes,
+    /// and the initial rate would destroy the earlier training.
     pub fn adapt(&mut self, n_steps: u64) {
         let schedule = self.training.learning_rate;
         let initial = (self.initial_rate / 4.0).max(schedule.min());
         self.training.learning_rate = schedule.falling_from(initial).ending_at(n_steps);
     }
 
-    /// Refuses a run that would overwrite the model it begins with.
+    /// Rejects a run that would overwrite the model it starts from.
     pub(super) fn check_folder(&self, run: &RunFolder) -> Result<(), TrainingError> {
         let Some(from) = &self.from else { return Ok(()) };
         let same = match (from.folder.canonicalize(), run.model().canonicalize()) {
@@ -142,7 +143,7 @@ impl TrainSetup {
     }
 }
 
-/// The settings that a model was trained with, or those of a preset like it.
+/// The settings that a model was trained with, or those of a matching preset.
 fn own_settings(
     folder: &Path,
     config: &ModelConfig,
@@ -159,7 +160,7 @@ fn own_settings(
     Ok((preset.name.to_owned(), preset.training))
 }
 
-/// Refuses a preset of another kind or of other sizes than a model, and says in what they differ.
+/// Rejects a preset whose kind or sizes differ from those of a model, and lists the differences.
 fn check_sizes(
     folder: &Path,
     config: &ModelConfig,
@@ -167,7 +168,8 @@ fn check_sizes(
 ) -> Result<(), TrainingError> {
     let mut differences = Vec::new();
     if config.kind != preset.kind {
-        differences.push(format!("it is of `{}`, the preset of `{}`", config.kind, preset.kind));
+        differences
+            .push(format!("its kind is `{}`, that of the preset `{}`", config.kind, preset.kind));
     }
     let fields = |model: &NetworkConfig| {
         let value = match model {
@@ -181,7 +183,7 @@ fn check_sizes(
     };
     let (own, other) = (fields(&config.network), fields(&preset.model));
     let names = own.keys().chain(other.keys().filter(|name| !own.contains_key(*name)));
-    // Sizes of other kinds of model say nothing.
+    // Sizes of different kinds of model are not comparable.
     let is_same_kind = differences.is_empty();
     for name in names.filter(|_| is_same_kind) {
         let text = |value: Option<&serde_json::Value>| {

@@ -1,6 +1,6 @@
-//! Event files for `TensorBoard`, made of the run's metrics.
+//! Event files for `TensorBoard`, written from the run's metrics.
 //!
-//! An event file is a sequence of `TFRecords`, each one `Event` in protobuf's encoding
+//! An event file is a sequence of `TFRecords`, each with one `Event` in protobuf encoding
 //! (tensorflow/core/util/event.proto, framework/summary.proto, `lib/io/record_writer.cc)`:
 //!
 //! ```text
@@ -8,8 +8,8 @@
 //! mask(crc) = (crc rotated right by 15) + 0xa282ead8
 //! ```
 //!
-//! A resumed run writes all of its history into a new file and removes the old one: a reader then
-//! never sees steps of a run that was interrupted after its last checkpoint.
+//! A resumed run writes its complete history to a new file and removes the old one, so a reader
+//! never sees steps that an interrupted run made after its last checkpoint.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -22,8 +22,8 @@ use musicvae::train::StepMetrics;
 
 use super::metrics::History;
 
-/// How the files are called: `TensorBoard` finds them by `tfevents` and reads them in the order of
-/// their names, which have the second they begin in.
+/// Prefix of the files' names. `TensorBoard` finds them by `tfevents` and reads them in the order
+/// of their names, which contain the second in which they begin.
 const BEGINNING: &str = "events.out.tfevents.";
 const END: &str = ".controlgen";
 
@@ -31,13 +31,13 @@ const END: &str = ".controlgen";
 pub(super) struct EventFile {
     path: PathBuf,
     file: BufWriter<File>,
-    /// When the run began, as if it had never been interrupted; seconds since 1970.
+    /// Start of the run, as if it had never been interrupted; seconds since 1970.
     began: f64,
     failed: Option<std::io::Error>,
 }
 
 impl EventFile {
-    /// Begins a file in a folder, with all of the run so far in it.
+    /// Creates a file in a folder, with the history of the run so far.
     pub(super) fn begin(
         folder: &Path,
         history: &History,
@@ -46,7 +46,7 @@ impl EventFile {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let began = now.as_secs_f64() - elapsed.as_secs_f64();
         create_folder(folder)?;
-        // Later than any before, or else a reader takes it for an older one.
+        // Later than any earlier file, because otherwise a reader takes it for an older one.
         let mut second = now.as_secs();
         let mut old = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(io("read the folder", folder))? {
@@ -59,7 +59,7 @@ impl EventFile {
         }
         let path = folder.join(format!("{BEGINNING}{second:010}{END}"));
         let mut bytes = record(&file_version(began));
-        // Takes back what a reader has of files before.
+        // Discards what a reader has from earlier files.
         bytes.extend(record(&session_start(began)));
         let mut evaluations = history.evaluations.iter().peekable();
         let mut last = 0.0;
@@ -95,10 +95,10 @@ impl EventFile {
         }
     }
 
-    /// Puts all events on disk.
+    /// Writes all events to disk.
     ///
     /// # Errors
-    /// If that failed, now or at an earlier event.
+    /// Returns an error if writing failed, now or at an earlier event.
     pub(super) fn flush(&mut self) -> ArtifactResult<()> {
         let result = match self.failed.take() {
             Some(error) => Err(error),
@@ -137,7 +137,7 @@ fn evaluation_event(wall_time: f64, step: u64, scores: &Scores) -> Vec<u8> {
     record(&scalars_event(wall_time, step, &scalars))
 }
 
-/// `Event { wall_time, file_version }`: what a file begins with.
+/// `Event { wall_time, file_version }`: the first event of a file.
 fn file_version(wall_time: f64) -> Vec<u8> {
     let mut event = Vec::new();
     double(&mut event, 1, wall_time);
@@ -172,7 +172,7 @@ fn scalars_event(wall_time: f64, step: u64, scalars: &[(&str, f64)]) -> Vec<u8> 
     event
 }
 
-/// A field's key: its number and the form of its value.
+/// A field's key: its number and wire type.
 fn key(to: &mut Vec<u8>, field: u64, form: u64) {
     varint(to, field << 3 | form);
 }
@@ -221,7 +221,7 @@ mod tests {
     use super::super::metrics::{EvaluationPoint, StepPoint, heldout, step_metrics};
     use super::*;
 
-    /// Payloads of a file, their checksums checked.
+    /// Payloads of a file, after checking their checksums.
     fn payloads(mut file: &[u8]) -> Vec<Vec<u8>> {
         let mut payloads = Vec::new();
         while !file.is_empty() {
@@ -236,8 +236,8 @@ mod tests {
         payloads
     }
 
-    /// The first record of every event file has 24 bytes, and so begins with these twelve, which
-    /// files of TensorFlow and PyTorch begin with too.
+    /// The first record of every event file has 24 bytes, so files of TensorFlow and PyTorch begin
+    /// with the same twelve bytes.
     #[test]
     fn a_file_begins_as_those_of_tensorflow() {
         let record = record(&file_version(1_600_000_000.0));

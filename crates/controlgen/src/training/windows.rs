@@ -1,4 +1,4 @@
-//! What training needs to know of each form of model.
+//! Properties of each form of model that training depends on.
 
 use std::ops::Range;
 
@@ -8,18 +8,18 @@ use musicvae::{Baselines, MusicVaeConfig, Scores, WindowLayout, Windows, baselin
 use note_seq::NoteList;
 use note_seq::window::WindowFormError;
 
-/// Exponent of the number of windows of a corpus in how often training draws from it. Below 1, so
-/// that a small corpus is heard more often than its size alone would have it.
+/// Exponent of a corpus's number of windows in how often training draws from it. Below 1, so that a
+/// small corpus is drawn more often than its size alone implies.
 const BALANCE: f64 = 0.6;
 
-/// How often training draws from each part of a corpus: the number of its windows to the power of
-/// [`BALANCE`].
+/// Frequency of draws from each part of a corpus: the number of its windows raised to the
+/// power [`BALANCE`].
 pub(super) fn drawn(roots: &[Range<usize>]) -> Vec<Corpus> {
     let weight = |windows: &Range<usize>| (windows.len() as f64).powf(BALANCE);
     roots.iter().map(|root| Corpus { windows: root.clone(), weight: weight(root) }).collect()
 }
 
-/// Windows of at most `most` tokens in all, spread evenly; one at least, if there is any.
+/// Windows with at most `most` tokens in total, evenly spaced; at least one, if there is any.
 pub(crate) fn every_nth(windows: &[Vec<u16>], most: usize) -> Vec<Vec<u16>> {
     let n_tokens: usize = windows.iter().map(Vec::len).sum();
     let every = n_tokens.div_ceil(most).max(1);
@@ -28,23 +28,23 @@ pub(crate) fn every_nth(windows: &[Vec<u16>], most: usize) -> Vec<Vec<u16>> {
 
 /// A configuration whose models are trained on the windows of a corpus folder.
 pub(super) trait TrainedOnRows: Trainable<Evaluation: Into<Scores>> {
-    /// Windows as the model reads them.
+    /// Windows in the format the model reads.
     type Stored;
 
-    /// Whether training draws by corpus; otherwise every window is drawn equally often.
+    /// Whether training draws by corpus; otherwise all windows are equally likely.
     const DRAWS_BY_CORPUS: bool;
 
-    /// Checks windows and brings them to the form that the model reads.
+    /// Checks windows and converts them to the format the model reads.
     fn store(&self, rows: &[Vec<u16>]) -> Result<Self::Stored, WindowFormError>;
 
     /// The windows to train on, drawn by corpus if there are several and the model supports it.
     fn windows<'a>(stored: &'a Self::Stored, corpora: &'a [Corpus]) -> Self::Windows<'a>;
 
-    /// What predictors without a model reach.
+    /// Scores of predictors without a model.
     fn baselines(train: Self::Windows<'_>, heldout: Self::Windows<'_>) -> Option<Baselines>;
 }
 
-/// Windows of steps, row after row.
+/// Windows of steps, row-major.
 pub(super) struct Steps {
     tokens: Vec<u16>,
     layout: WindowLayout,

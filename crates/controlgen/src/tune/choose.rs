@@ -1,4 +1,4 @@
-//! Which track of a file is its tune.
+//! Selection of the track of a file that is its tune.
 
 use corpus::kind::{Kind, Window};
 use note_seq::{Note, NoteListPlayback, NoteSequence, Pitch, SkipReason};
@@ -10,16 +10,16 @@ use super::prepare::{first_qpm, fitted, octaves_into, skyline, without};
 use super::usage::{Count, LeftOutReason, Usage};
 use super::{NoTune, Refused, TuneOptions};
 
-/// Why a track was taken.
+/// The track selected, and the alternatives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Whether the user asked for it.
+    /// Whether the user requested it.
     pub asked: bool,
-    /// All tracks of tones, the taken one first, then from the most to the least melodic.
+    /// All pitched tracks, the selected one first, then from the most to the least melodic.
     pub candidates: Vec<Candidate>,
 }
 
-/// A track of tones.
+/// A pitched track.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The instrument.
@@ -28,25 +28,25 @@ pub struct Candidate {
     pub name: Option<String>,
     /// Its program.
     pub program: u8,
-    /// Its notes.
+    /// Number of its notes.
     pub n_notes: usize,
-    /// Windows that it gives.
+    /// Number of its windows.
     pub n_windows: usize,
-    /// How melodic it is.
+    /// Its melodic score.
     pub score: MelodicScore,
-    /// Why it gives no window, if it gives none.
+    /// The reason why it has no windows, if it has none.
     pub refused: Option<SkipReason>,
 }
 
 impl Candidate {
-    /// The track in words: its number, and its name or program.
+    /// The track as text: its number, and its name or program.
     pub fn label(&self) -> String {
         label(self.instrument, self.name.as_deref(), self.program, false)
     }
 }
 
 impl Choice {
-    /// Which track was taken and why, in a line.
+    /// The selected track and the reason, in one line.
     pub fn in_words(&self) -> String {
         let [taken, others @ ..] = &self.candidates[..] else { return "no track".to_owned() };
         let why = if self.asked { "as asked" } else { "the most melodic track" };
@@ -72,7 +72,7 @@ fn label(instrument: u32, name: Option<&str>, program: u8, is_drum: bool) -> Str
     }
 }
 
-/// What was taken of a sequence.
+/// The tune found in a sequence.
 pub(super) struct FoundTune {
     pub(super) instruments: Vec<u32>,
     pub(super) windows: Vec<Window>,
@@ -83,19 +83,19 @@ pub(super) struct FoundTune {
     pub(super) playback: NoteListPlayback,
 }
 
-/// Music whose bars are laid out for windows, and what it was before.
+/// Music whose bars are laid out for windows, and the original.
 #[derive(Clone, Copy)]
 struct Laid<'a> {
     /// Laid out.
     sequence: &'a NoteSequence,
-    /// At one tempo, with all its bars.
+    /// The original at one tempo, with all its bars.
     source: &'a NoteSequence,
     bars: &'a Bars,
 }
 
 impl Laid<'_> {
-    /// Counts which notes that `is_of` answers true for the windows hold, and gives the windows the
-    /// bars that they come from in the file.
+    /// Counts which of the notes that `is_of` selects are in the windows, and sets the windows'
+    /// bars to those of the file.
     fn count(
         &self,
         mut count: Count,
@@ -112,7 +112,7 @@ impl Laid<'_> {
         count.usage()
     }
 
-    /// What was done to bars, what was done to notes, and what was left out, for users.
+    /// Changes to bars, changes to notes, and what was left out, as text for users.
     fn warnings(&self, mut done: Vec<String>, usage: &Usage) -> Vec<String> {
         let mut warnings = self.bars.changes.clone();
         warnings.append(&mut done);
@@ -123,7 +123,7 @@ impl Laid<'_> {
     }
 }
 
-/// A track made to fit.
+/// A track adapted to the model.
 struct Track {
     candidate: Candidate,
     line: Vec<Note>,
@@ -133,7 +133,7 @@ struct Track {
     warnings: Vec<String>,
 }
 
-/// All tracks in words.
+/// Labels of all tracks.
 pub(super) fn tracks(sequence: &NoteSequence) -> Vec<String> {
     let of = |instrument: u32| {
         let first = sequence.notes.iter().find(|note| note.instrument == instrument);
@@ -143,7 +143,7 @@ pub(super) fn tracks(sequence: &NoteSequence) -> Vec<String> {
     sequence.instruments().into_iter().map(of).collect()
 }
 
-/// Takes the most melodic track that has a window, or the one asked for.
+/// Takes the most melodic track that has a window, or the requested one.
 pub(super) fn melody(
     sequence: &NoteSequence,
     kind: &Kind,
@@ -161,7 +161,7 @@ pub(super) fn melody(
     let laid = bars.lay_out(sequence);
     let laid = Laid { sequence: &laid, source: sequence, bars: &bars };
     match melody_in(laid, kind, range, options) {
-        // What is left out may be what has the tune.
+        // The tune may be in what was left out.
         Err(NoTune::Refused(refused)) if bars.leaves_out() => {
             cut_in_quarters(sequence, kind, range, options).map_err(|_| NoTune::Refused(refused))
         }
@@ -169,8 +169,8 @@ pub(super) fn melody(
     }
 }
 
-/// The most melodic track, where little or nothing of the music has bars of four quarters: the bars
-/// are left out of account.
+/// The most melodic track, if little or nothing of the music has bars of four quarter notes: the
+/// bars of the file are ignored.
 fn cut_in_quarters(
     sequence: &NoteSequence,
     kind: &Kind,
@@ -193,7 +193,7 @@ fn cut_in_quarters(
     Ok(found)
 }
 
-/// The meters of a sequence, as `3/4, 6/8`.
+/// The meters of a sequence, for example `3/4, 6/8`.
 fn meters(sequence: &NoteSequence) -> String {
     let mut meters: Vec<String> = Vec::new();
     for signature in &sequence.time_signatures {
@@ -249,7 +249,7 @@ fn melody_in(
     others.extend(fitting.into_iter().map(|track| track.candidate));
     others.sort_by(|a, b| b.score.total().total_cmp(&a.score.total()));
     let instrument = taken.candidate.instrument;
-    // Chords are inferred from all that sounds.
+    // Chords are inferred from all instruments.
     let mut prepared = sequence.with_notes(|note| note.instrument != instrument);
     prepared.notes.extend(&taken.line);
     let of_it = |w: &Window| w.instruments == [instrument];
@@ -280,7 +280,7 @@ fn melody_in(
     })
 }
 
-/// Makes a track fit, or says why it does not.
+/// Adapts a track, or returns the reason why it doesn't fit.
 fn track(
     sequence: &NoteSequence,
     kind: &Kind,
@@ -300,7 +300,7 @@ fn track(
     let line = if is_polyphonic(&score) {
         let line = skyline(&tones);
         warnings.push(format!(
-            "it is played in chords: its upper line was taken, {} of {} notes",
+            "it has chords: its upper line was used, {} of {} notes",
             line.len(),
             tones.len()
         ));
@@ -313,11 +313,11 @@ fn track(
     let transposed = octaves_into(&line, range);
     let (line, outside) = fitted(&line, transposed, range);
     if transposed != 0 {
-        warnings.push(format!("it was moved by {transposed} semitones to fit the model's range"));
+        warnings.push(format!("it was shifted by {transposed} semitones to fit the model's range"));
     }
     if !outside.is_empty() {
         let n = outside.len();
-        warnings.push(format!("{n} notes outside of the model's range were left out"));
+        warnings.push(format!("{n} notes outside the model's range were left out"));
         dropped.extend(outside.into_iter().map(|note| (LeftOutReason::Range, note)));
     }
     let mut candidate = Candidate {
@@ -342,7 +342,7 @@ fn track(
     }
 }
 
-/// Takes what kinds of several tracks, or of drums, find by themselves.
+/// Takes the tracks that kinds of several tracks, or of drums, find themselves.
 pub(super) fn all_tracks(
     sequence: &NoteSequence,
     kind: &Kind,
@@ -362,7 +362,7 @@ pub(super) fn all_tracks(
     };
     let mut windows: Vec<Window> =
         conversion.windows.into_iter().filter(|w| w.instruments == instruments).collect();
-    // Windows of one part are of drums, whatever their instruments.
+    // Windows with one part have drums, whatever their instruments.
     let is_of_drums = kind.is_of_drums();
     let is_of = |note: &Note| {
         if is_of_drums { note.is_drum } else { instruments.contains(&note.instrument) }
@@ -376,7 +376,7 @@ pub(super) fn all_tracks(
     Ok(FoundTune { instruments, windows, transposed: 0, choice: None, usage, warnings, playback })
 }
 
-/// The instruments with the most windows, the first of equals.
+/// The instruments with the most windows; the first of equal ones.
 fn busiest(windows: &[Window]) -> Option<Vec<u32>> {
     let mut counts = std::collections::BTreeMap::<&[u32], usize>::new();
     for window in windows {

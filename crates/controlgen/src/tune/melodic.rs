@@ -1,21 +1,21 @@
-//! How much a track is like a melody.
+//! Score of how melodic a track is.
 
 use note_seq::{Note, NoteSequence};
 use serde::{Deserialize, Serialize};
 
 use super::prepare::{OVERLAP_SECONDS, skyline};
 
-/// Notes at which the activity of a track is half of what it can be.
+/// Number of notes at which the activity of a track is half its maximum.
 const HALF_ACTIVITY: f64 = 16.0;
-/// Different pitches that a melody has in any case.
+/// Number of different pitches from which variety is 1.
 const ENOUGH_PITCHES: f64 = 8.0;
-/// The pitches between which height rises from 0 to 1: from a bass to a soprano.
+/// The pitches between which height rises from 0 to 1: from bass to soprano.
 const HEIGHTS: (f64, f64) = (40.0, 72.0);
-/// Semitones that a melody moves by, mostly.
+/// Typical melodic intervals in semitones.
 const STEP_SEMITONES: std::ops::RangeInclusive<i32> = 1..=5;
 /// Weights of the parts, in the order of [`MelodicScore`]; they sum to 1.
 const WEIGHTS: [f64; 6] = [0.30, 0.15, 0.15, 0.10, 0.20, 0.10];
-/// The score of a name that says what the track is.
+/// The score of a name that identifies the track.
 const NAMED: f64 = 0.5;
 /// Words in the names of melodies and of accompaniments.
 const MELODY_WORDS: [&str; 11] = [
@@ -25,23 +25,23 @@ const MELODY_WORDS: [&str; 11] = [
 const OTHER_WORDS: [&str; 9] =
     ["bass", "drum", "perc", "chord", "accomp", "backing", "pad", "rhythm", "left hand"];
 
-/// How much a track is like a melody: what of it sounds alone, how much there is of it, how varied,
-/// how high and how stepwise it is, all 0 to 1; after the features of Rizo, Ponce de León,
-/// Pérez-Sancho, Pertusa and Iñesta, "A pattern recognition approach for melody track selection in
-/// MIDI files" (ISMIR 2006).
+/// Melodic score of a track: the part that sounds alone, and its amount, variety, height and
+/// stepwise motion, all 0 to 1; after the features of Rizo, Ponce de León, Pérez-Sancho, Pertusa
+/// and Iñesta, "A pattern recognition approach for melody track selection in MIDI files" (ISMIR
+/// 2006).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MelodicScore {
-    /// Share of its sounding time in which one note sounds.
+    /// Fraction of its sounding time in which one note sounds.
     pub alone: f64,
     /// `n / (n + 16)` for `n` notes of its upper line.
     pub activity: f64,
-    /// Share of the piece in which it sounds.
+    /// Fraction of the piece in which it sounds.
     pub presence: f64,
-    /// Different pitches, up to 8, as a share of 8.
+    /// Number of different pitches, up to 8, as a fraction of 8.
     pub variety: f64,
     /// Mean pitch of its upper line: 0 at MIDI number 40 and below, 1 at 72 and above.
     pub height: f64,
-    /// Share of the upper line's intervals that are 1 to 5 semitones.
+    /// Fraction of the upper line's intervals that are 1 to 5 semitones.
     pub steps: f64,
     /// 1 if its name says that it is a melody, -1 if it says that it is something else.
     pub name: f64,
@@ -75,7 +75,7 @@ impl MelodicScore {
         }
     }
 
-    /// All of it as one number, 0 to 1 and up to a half more or less for the name.
+    /// The total as one number: 0 to 1, plus or minus up to a half for the name.
     pub fn total(&self) -> f64 {
         let parts =
             [self.alone, self.activity, self.presence, self.variety, self.height, self.steps];
@@ -94,7 +94,8 @@ fn of_name(name: &str) -> f64 {
     }
 }
 
-/// Seconds in which exactly one note sounds, and in which any does; a short legato overlap is none.
+/// Seconds in which exactly one note sounds, and in which any does; short legato overlaps are
+/// ignored.
 fn time_alone(notes: &[Note]) -> (f64, f64) {
     let mut changes: Vec<(f64, i32)> = Vec::with_capacity(2 * notes.len());
     for note in notes {
@@ -117,7 +118,7 @@ fn time_alone(notes: &[Note]) -> (f64, f64) {
     (alone, sounding)
 }
 
-/// Whether so much of a track is played in chords that its upper line stands for it.
+/// Whether most of a track is chords, so that its upper line represents it.
 pub(super) fn is_polyphonic(score: &MelodicScore) -> bool {
     score.alone < 0.9
 }
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn time_is_counted_by_how_many_notes_sound() {
         let note = |start_time, end_time| Note { start_time, end_time, ..Note::default() };
-        // 0 to 1 one note, 1 to 2 two, 2 to 3 none, 3 to 5 one; ends come 0.03 s early.
+        // 0 to 1 one note, 1 to 2 two, 2 to 3 none, 3 to 5 one; notes may end 0.03 s early.
         let (alone, sounding) = time_alone(&[note(0.0, 2.0), note(1.0, 2.0), note(3.0, 5.0)]);
         assert!((alone - (1.0 + 1.97)).abs() < 1e-9, "{alone}");
         assert!((sounding - (1.97 + 1.97)).abs() < 1e-9, "{sounding}");

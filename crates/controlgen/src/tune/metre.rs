@@ -1,39 +1,40 @@
-//! The meter of a user's music: its bars of four quarters in a row.
+//! The meter of a user's music: layout as consecutive bars of four quarter notes.
 //!
-//! Windows are of bars of four quarters. A file may have others between them: an upbeat written as
-//! a separate bar, a bar of 2/4, a section in 3/4. Where every stretch of a meter gave windows by
-//! itself, each of these would cut the music in two. Here the bars of four quarters are laid one
-//! after the other instead. A shorter bar alone becomes one of them, with rest before it (an
-//! upbeat) or after it; longer sections are left out. What is done is told by [`Bars::changes`] and
-//! [`Bars::left_out`].
+//! Windows consist of bars of four quarter notes. A file may have other bars between them: an
+//! upbeat written as a separate bar, a bar of 2/4, a section in 3/4. If every section with one
+//! meter gave separate windows, each of these would split the music. Instead, the bars of four
+//! quarters are made consecutive. A single shorter bar becomes one of them, with a rest before it
+//! (an upbeat) or after it; longer sections are left out. [`Bars::changes`] and [`Bars::left_out`]
+//! describe the changes.
 
 use note_seq::{NoteSequence, TimeSignature};
 
-/// Quarters of a bar of a window.
+/// Length of a bar of a window, in quarter notes.
 const BAR: f64 = 4.0;
 
-/// Times, in quarters, that count as the same: a tick of the finest usual resolution is longer.
+/// Times closer than this, in quarters, count as equal: a tick of the finest common resolution is
+/// longer.
 const ROUNDING: f64 = 1e-6;
 
-/// Half a sixteenth, in quarters: a note that begins this much before a bar line is moved to it by
-/// the grid.
+/// Half a sixteenth, in quarters: the grid moves a note that begins this much before a bar line to
+/// the bar line.
 const HALF_STEP: f64 = 0.125;
 
-/// A stretch of one meter.
+/// A section with one meter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Section {
     /// In quarters.
     start: f64,
     end: f64,
     metre: (u32, u32),
-    /// Bars of the file before it.
+    /// Number of bars of the file before it.
     first_bar: u32,
-    /// Where it begins in what is cut into windows, in quarters; none if it is left out.
+    /// Its start in the music that is cut into windows, in quarters; `None` if it is left out.
     placed: Option<f64>,
 }
 
 impl Section {
-    /// Quarters of a bar; `None` for an invalid meter.
+    /// Length of a bar in quarters; `None` for an invalid meter.
     fn bar(&self) -> Option<f64> {
         let (numerator, denominator) = self.metre;
         let makes_sense = numerator > 0 && denominator.is_power_of_two();
@@ -48,18 +49,18 @@ impl Section {
         self.bar().is_some_and(|bar| (bar - BAR).abs() < ROUNDING)
     }
 
-    /// Whether it is a single bar shorter than a window's, such as an upbeat.
+    /// Whether it is a single bar shorter than a window's, for example an upbeat.
     fn is_short_bar(&self) -> bool {
         let one_bar = self.bar().is_some_and(|bar| self.length() < bar + ROUNDING);
         one_bar && self.length() < BAR - ROUNDING
     }
 
-    /// Bars begun in it, as [`note_seq::MelodyWindow::start_bar`] counts them.
+    /// Number of bars that begin in it, as [`note_seq::MelodyWindow::start_bar`] counts them.
     fn n_bars(&self) -> u32 {
         whole(self.bar().map_or(0.0, |bar| (self.length() / bar - ROUNDING).ceil()))
     }
 
-    /// The bar of the file that a time of the section, in quarters, lies in.
+    /// The bar of the file that contains a time of the section, in quarters.
     fn bar_at(&self, quarters: f64) -> u32 {
         let bars = self.bar().map_or(0.0, |bar| (quarters - self.start) / bar + ROUNDING);
         self.first_bar.saturating_add(whole(bars).min(self.n_bars().saturating_sub(1)))
@@ -71,17 +72,17 @@ fn whole(bars: f64) -> u32 {
     bars as u32
 }
 
-/// Where the bars of a sequence go. Bars of the file count from 0.
+/// The layout of the bars of a sequence. Bars of the file are counted from 0.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bars {
     sections: Vec<Section>,
     seconds_per_quarter: f64,
-    /// What was done to bars so that they fit, for users.
+    /// Changes made to bars so that they fit, as text for users.
     pub(crate) changes: Vec<String>,
 }
 
 impl Bars {
-    /// Lays out a sequence of one tempo; `None` if it has no bar of four quarters.
+    /// Lays out a sequence with one tempo; `None` if it has no bar of four quarters.
     pub(crate) fn of(sequence: &NoteSequence) -> Option<Self> {
         let mut bars = Self::as_they_are(sequence);
         if !bars.sections.iter().any(Section::is_of_four_quarters) {
@@ -101,8 +102,9 @@ impl Bars {
                 next = BAR;
                 if has_notes {
                     let length = quarters(section.length());
-                    bars.changes
-                        .push(format!("bar 1 is an upbeat of {length}: rest comes before it"));
+                    bars.changes.push(format!(
+                        "bar 1 is an upbeat of {length}: a rest was added before it"
+                    ));
                 }
             } else if section.is_of_four_quarters() {
                 section.placed = Some(next);
@@ -112,7 +114,7 @@ impl Bars {
                 if missing > ROUNDING && at < last && has_notes {
                     let cut = section.first_bar.saturating_add(section.n_bars());
                     bars.changes.push(format!(
-                        "bar {cut} ends after {}, where the meter changes: rest fills it up",
+                        "bar {cut} ends after {}, where the meter changes: a rest was added",
                         quarters(BAR - missing)
                     ));
                 }
@@ -121,8 +123,7 @@ impl Bars {
                 next += BAR;
                 if has_notes {
                     bars.changes.push(format!(
-                        "bar {bar} is of {numerator}/{denominator}: rest after it fills a bar of \
-                         four quarters"
+                        "bar {bar} is in {numerator}/{denominator}: a rest was added to make four quarters"
                     ));
                 }
             } else {
@@ -132,7 +133,7 @@ impl Bars {
         Some(bars)
     }
 
-    /// Every section where it is, whatever its meter: for music that is cut every four quarters.
+    /// Every section unchanged, whatever its meter: for music that is cut every four quarters.
     pub(crate) fn as_they_are(sequence: &NoteSequence) -> Self {
         let qpm = super::prepare::first_qpm(sequence);
         let seconds_per_quarter = 60.0 / qpm;
@@ -163,13 +164,13 @@ impl Bars {
         Self { sections, seconds_per_quarter, changes: Vec::new() }
     }
 
-    /// The number of the section that a note that begins at a time in seconds belongs to.
+    /// The index of the section of a note that begins at a time in seconds.
     fn section_of(&self, seconds: f64) -> usize {
         let quarters = seconds / self.seconds_per_quarter + HALF_STEP;
         self.sections.iter().rposition(|section| section.start <= quarters).unwrap_or(0)
     }
 
-    /// The bar of the file that a note that begins at a time in seconds belongs to.
+    /// The bar of the file of a note that begins at a time in seconds.
     pub(crate) fn bar_at(&self, seconds: f64) -> u32 {
         let section = &self.sections[self.section_of(seconds)];
         section.bar_at(seconds / self.seconds_per_quarter + HALF_STEP)
@@ -180,8 +181,7 @@ impl Bars {
         self.source_bar_at(f64::from(bar) * BAR + ROUNDING)
     }
 
-    /// The bar of the file that a note that begins at a time, in seconds, of the laid-out music
-    /// comes from.
+    /// The bar of the file of a note that begins at a time, in seconds, of the laid-out music.
     pub(crate) fn source_bar_of_note(&self, seconds: f64) -> u32 {
         self.source_bar_at(seconds / self.seconds_per_quarter + HALF_STEP)
     }
@@ -192,7 +192,7 @@ impl Bars {
         found.map_or(0, |(section, at)| section.bar_at(section.start + (quarters - at).max(0.0)))
     }
 
-    /// The meter of the section that a time in seconds lies in, if that section is left out.
+    /// The meter of the section at a time in seconds, if that section is left out.
     pub(crate) fn left_out(&self, seconds: f64) -> Option<(u32, u32)> {
         let section = &self.sections[self.section_of(seconds)];
         section.placed.is_none().then_some(section.metre)
@@ -209,11 +209,11 @@ impl Bars {
         2 * sequence.notes.iter().filter(is_left_out).count() > sequence.notes.len()
     }
 
-    /// The sequence as its bars are laid out, in 4/4, without the sections that are left out.
+    /// The sequence with its bars laid out, in 4/4, without the sections that are left out.
     pub(crate) fn lay_out(&self, sequence: &NoteSequence) -> NoteSequence {
         let in_place = |s: &Section| s.is_of_four_quarters() && s.placed == Some(s.start);
         if self.sections.iter().all(in_place) {
-            // To the last bit as it was.
+            // Exactly as before.
             return sequence.clone();
         }
         let mut laid = sequence.clone();
@@ -221,7 +221,7 @@ impl Bars {
             let section = &self.sections[self.section_of(note.start_time)];
             let Some(placed) = section.placed else { return false };
             let moved = (placed - section.start) * self.seconds_per_quarter;
-            // Into the next section a note sounds only if nothing comes between them.
+            // A note sounds into the next section only if nothing comes between them.
             let end = section.end * self.seconds_per_quarter;
             let after = note.end_time / self.seconds_per_quarter - ROUNDING;
             let next = self.sections.iter().rfind(|section| section.start <= after);
@@ -238,7 +238,7 @@ impl Bars {
         });
         laid.time_signatures = vec![TimeSignature::default()];
         laid.total_time = laid.notes.iter().map(|note| note.end_time).fold(0.0, f64::max);
-        // What else has a time is not needed for windows.
+        // Other timed events are not needed for windows.
         laid.text_annotations.clear();
         laid.key_signatures.clear();
         laid.control_changes.clear();
@@ -247,7 +247,7 @@ impl Bars {
     }
 }
 
-/// A length for people, without digits that say nothing.
+/// A length for display, without superfluous digits.
 fn quarters(quarters: f64) -> String {
     let text = format!("{quarters:.3}");
     match text.trim_end_matches('0').trim_end_matches('.') {
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
     use note_seq::{Note, Pitch};
 
-    /// Quarters at 120 a minute, with meters at these quarters.
+    /// Quarter notes at 120 per minute, with changes of meter at the given quarters.
     fn music(n_quarters: u32, metres: &[(f64, u32, u32)]) -> NoteSequence {
         let mut music = NoteSequence::default();
         for i in 0..n_quarters {
@@ -288,7 +288,10 @@ mod tests {
         let bars = Bars::of(&music).unwrap();
         let laid = bars.lay_out(&music);
         assert_eq!(starts(&laid), [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
-        assert_eq!(bars.changes, ["bar 1 is an upbeat of 1 quarter note: rest comes before it"]);
+        assert_eq!(
+            bars.changes,
+            ["bar 1 is an upbeat of 1 quarter note: a rest was added before it"]
+        );
         assert_eq!([0, 1, 2].map(|bar| bars.source_bar(bar)), [0, 1, 2]);
         assert!(!bars.leaves_out());
     }
@@ -303,7 +306,7 @@ mod tests {
         let mut expected: Vec<f64> = (0..10).map(f64::from).collect();
         expected.extend((12..16).chain(16..20).map(f64::from));
         assert_eq!(starts(&laid), expected);
-        let filled = "bar 3 is of 2/4: rest after it fills a bar of four quarters";
+        let filled = "bar 3 is in 2/4: a rest was added to make four quarters";
         assert_eq!(bars.changes, [filled]);
         // Bars of the file: 5 and 6 are left out.
         assert_eq!([0, 1, 2, 3, 4].map(|bar| bars.source_bar(bar)), [0, 1, 2, 3, 6]);
@@ -313,7 +316,7 @@ mod tests {
         assert_eq!(left[..3], [(4, (3, 4)); 3]);
         assert_eq!(left[3..], [(5, (3, 4)); 3]);
         assert!(bars.leaves_out());
-        // A note is not held into what stands elsewhere now.
+        // A note does not extend into music that was elsewhere.
         assert!(laid.notes.iter().all(|note| (note.end_time - note.start_time - 0.5).abs() < 1e-9));
     }
 
@@ -322,7 +325,7 @@ mod tests {
         let music = music(10, &[(0.0, 4, 4), (6.0, 2, 2)]);
         let bars = Bars::of(&music).unwrap();
         assert_eq!(starts(&bars.lay_out(&music))[5..], [5.0, 8.0, 9.0, 10.0, 11.0]);
-        let text = "bar 2 ends after 2 quarter notes, where the meter changes: rest fills it up";
+        let text = "bar 2 ends after 2 quarter notes, where the meter changes: a rest was added";
         assert_eq!(bars.changes, [text]);
     }
 

@@ -1,4 +1,4 @@
-//! Making a user's music fit a window: one tempo, one line, the range of the model.
+//! Adapts a user's music to windows: one tempo, one line, the range of the model.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,8 +8,8 @@ use note_seq::{DEFAULT_QPM, Note, NoteSequence, Pitch, Program, Tempo};
 /// Semitones of an octave.
 const OCTAVE: i32 = 12;
 
-/// The same music at one tempo, its first: on a grid of note values tempo changes say nothing, and
-/// a window may then lie across them.
+/// The same music at its first tempo: on a grid of note values tempo changes are irrelevant, and a
+/// window may then span them.
 pub(crate) fn at_one_tempo(sequence: &NoteSequence) -> NoteSequence {
     let mut even = sequence.clone();
     if sequence.tempos.len() < 2 {
@@ -27,7 +27,7 @@ pub(crate) fn at_one_tempo(sequence: &NoteSequence) -> NoteSequence {
     }
     even.total_time = moved(sequence.total_time);
     even.tempos = vec![Tempo { time: 0.0, qpm }];
-    // What else has a time is not needed for windows.
+    // Other timed events are not needed for windows.
     even.text_annotations.clear();
     even.key_signatures.clear();
     even.control_changes.clear();
@@ -41,9 +41,9 @@ pub(super) fn first_qpm(sequence: &NoteSequence) -> f64 {
     first.map_or(DEFAULT_QPM, |tempo| tempo.qpm)
 }
 
-/// The upper line of several voices, the skyline: at every time the highest note (Uitdenbogerd and
-/// Zobel, "Manipulation of music for melody matching", 1998). A note that begins under a higher one
-/// is left out; one that a higher one begins over ends there.
+/// The upper line of several voices, the skyline: the highest note at every time (Uitdenbogerd and
+/// Zobel, "Manipulation of music for melody matching", 1998). A note that begins below a higher one
+/// is left out; when a higher one begins, a lower note ends.
 pub(super) fn skyline(notes: &[Note]) -> Vec<Note> {
     let mut sorted: Vec<Note> = notes.to_vec();
     sorted.sort_by(|a, b| {
@@ -52,7 +52,7 @@ pub(super) fn skyline(notes: &[Note]) -> Vec<Note> {
     let mut line = Vec::<Note>::with_capacity(sorted.len());
     for note in sorted {
         if let Some(last) = line.last_mut() {
-            // A rounding error of time is no overlap.
+            // A rounding error of the time is not an overlap.
             let overlaps = note.start_time < last.end_time - OVERLAP_SECONDS;
             if overlaps && note.pitch <= last.pitch {
                 continue;
@@ -64,11 +64,11 @@ pub(super) fn skyline(notes: &[Note]) -> Vec<Note> {
     line
 }
 
-/// Notes that sound together for less than this (in seconds) are played legato, not together.
+/// Notes that overlap by less than this (in seconds) are legato, not simultaneous.
 pub(super) const OVERLAP_SECONDS: f64 = 0.03;
 
-/// Octaves, in semitones, that bring the most notes into a range; the fewest of equals, downwards
-/// first.
+/// Octave shift, in semitones, that brings the most notes into a range; the smallest of equally
+/// good ones, preferring downward.
 pub(super) fn octaves_into(notes: &[Note], (lowest, highest): (Pitch, Pitch)) -> i32 {
     let n_inside = |shift: i32| {
         let inside = |note: &&Note| {
@@ -77,12 +77,12 @@ pub(super) fn octaves_into(notes: &[Note], (lowest, highest): (Pitch, Pitch)) ->
         notes.iter().filter(inside).count()
     };
     let shifts = (0..=10).flat_map(|n| [-n * OCTAVE, n * OCTAVE]);
-    // The first of the best: `max_by_key` would take the last.
+    // The first of the best ones: `max_by_key` alone would take the last.
     shifts.rev().max_by_key(|shift| n_inside(*shift)).unwrap_or(0)
 }
 
-/// A line as the model takes it: moved by `semitones`, without notes outside of the range, and of a
-/// program that every kind of window takes. Returns it with the notes left out.
+/// A line in the form the model accepts: shifted by `semitones`, without notes outside the range,
+/// and with a program that every kind of window accepts. Also returns the notes left out.
 pub(super) fn fitted(
     notes: &[Note],
     semitones: i32,
@@ -98,7 +98,7 @@ pub(super) fn fitted(
     (kept, dropped)
 }
 
-/// The notes of `all` that are not among `kept`, by their beginnings and pitches.
+/// The notes of `all` that are not in `kept`, compared by start and pitch.
 pub(super) fn without(all: &[Note], kept: &[Note]) -> Vec<Note> {
     let key = |note: &Note| (note.start_time.to_bits(), note.pitch);
     let mut n_kept = BTreeMap::<_, usize>::new();
@@ -137,7 +137,7 @@ mod tests {
         let line: Vec<_> =
             skyline(&notes).iter().map(|n| (n.pitch.get(), n.start_time, n.end_time)).collect();
         assert_eq!(line, [(72, 0.0, 1.0), (74, 1.0, 3.0), (76, 3.0, 4.0)]);
-        // A higher note cuts a lower one that is held; afterwards the lower voice is heard again.
+        // A higher note ends a lower held one; afterwards the lower voice continues.
         let notes = [note(60, 0.0, 4.0), note(67, 1.0, 2.0), note(62, 3.0, 4.0)];
         let line: Vec<_> = skyline(&notes).iter().map(|n| (n.pitch.get(), n.end_time)).collect();
         assert_eq!(line, [(60, 1.0), (67, 2.0), (62, 4.0)]);
@@ -186,7 +186,7 @@ mod tests {
             }
             let highest = notes.iter().map(|n| n.pitch).max();
             prop_assert_eq!(line.iter().map(|n| n.pitch).max(), highest);
-            // A line is its own skyline.
+            // A single line is its own skyline.
             prop_assert_eq!(skyline(&line), line);
         }
     }

@@ -1,4 +1,4 @@
-//! Tunes of files as users have them.
+//! Tunes from typical user files.
 
 use corpus::synthetic;
 use note_seq::{Note, NoteSequence, Pitch, Program, Tempo, TimeSignature, Velocity};
@@ -10,7 +10,7 @@ fn note(pitch: u8, start_time: f64, end_time: f64) -> Note {
     Note { pitch, velocity: Velocity::saturating(80), start_time, end_time, ..Note::default() }
 }
 
-/// A line of quarters at 120 a minute.
+/// A line of quarter notes at 120 per minute.
 fn quarters(n: u32) -> NoteSequence {
     let mut sequence = NoteSequence::default();
     for i in 0..n {
@@ -47,7 +47,7 @@ fn another_track_can_be_asked_for_and_must_be_there() {
     assert_eq!(of(1).unwrap().instruments, [1]);
     let error = of(42).unwrap_err().to_string();
     assert!(
-        error.starts_with("no instrument 42 in it; there are instrument 0 (melody)"),
+        error.starts_with("it has no instrument 42; there are instrument 0 (melody)"),
         "{error}"
     );
 }
@@ -69,7 +69,7 @@ fn what_has_no_tune_says_why_for_each_track() {
     assert_eq!(nothing, "the file: it has no notes");
 }
 
-/// Clips that Magenta's own converter refuses: moved, short, of any program, too high.
+/// Clips that Magenta's own converter refuses: shifted, short, with any program, too high.
 #[test]
 fn clips_need_not_be_whole_windows_at_the_beginning() {
     let mut late = quarters(8);
@@ -121,24 +121,24 @@ fn another_metre_is_cut_in_quarters_with_a_warning() {
     assert_eq!((found.usage.n_used, found.usage.n_notes), (24, 24));
     // Bars of the file: a window of eight quarters begins on quarter 8, which is in the third bar.
     assert_eq!(found.windows.iter().map(|w| w.start_bar).collect::<Vec<_>>(), [0, 2, 5]);
-    // An upbeat that the file has in 4/4 changes nothing of that.
+    // An upbeat written in 4/4 makes no difference.
     let mut waltz = quarters(25);
     let metre = |time, numerator| TimeSignature { time, numerator, denominator: 4 };
     waltz.time_signatures = vec![metre(0.0, 4), metre(0.5, 3)];
     assert_eq!(tune(&waltz).unwrap().usage.n_used, 25);
-    // Where most of it is in 4/4, that is taken, and the rest is named.
+    // If most of the file is in 4/4, that is taken, and the rest is reported.
     let mut mixed = quarters(32);
     mixed.time_signatures.push(TimeSignature { time: 0.0, numerator: 3, denominator: 4 });
     mixed.time_signatures.push(TimeSignature { time: 6.0, numerator: 4, denominator: 4 });
     let found = tune(&mixed).unwrap();
     assert_eq!((found.windows.len(), found.usage.n_used), (3, 20));
     let left = "12 notes in bars 1 to 4 left out: windows have bars of four quarters, and these \
-                are of 3/4";
+                are in 3/4";
     assert_eq!(found.warnings, [left]);
 }
 
-/// Upbeats written as separate bars, bars of another meter, and changes of tempo: no note goes
-/// without a word.
+/// Upbeats written as separate bars, bars of other meters, and tempo changes: every note is used or
+/// reported.
 #[test]
 fn every_note_is_used_or_named() {
     let metre = |quarter: f64, numerator, denominator| TimeSignature {
@@ -164,18 +164,18 @@ fn every_note_is_used_or_named() {
     assert_eq!(
         found.warnings[..2],
         [
-            "bar 1 is an upbeat of 1 quarter note: rest comes before it",
-            "bar 6 is of 2/4: rest after it fills a bar of four quarters"
+            "bar 1 is an upbeat of 1 quarter note: a rest was added before it",
+            "bar 6 is in 2/4: a rest was added to make four quarters"
         ]
     );
     assert!(found.warnings[2].starts_with("10 notes in bars 11 to 12 left out"));
-    // The upbeat lies on the fourth quarter, before the first bar line.
+    // The upbeat is on the fourth quarter, before the first bar line.
     let onsets: Vec<usize> = (0..32).filter(|i| found.windows[0].tokens[*i] > 1).collect();
     assert_eq!(onsets, [12, 16, 20, 24, 28]);
     let bars: Vec<u32> = found.windows.iter().map(|w| w.start_bar).collect();
     assert_eq!(bars, [0, 2, 4, 6, 8]);
 
-    // A tempo for every quarter changes nothing of it.
+    // A tempo change on every quarter makes no difference.
     let map = song.clone();
     let mut rubato = song.clone();
     rubato.ticks_per_quarter = 480;
@@ -204,7 +204,7 @@ fn every_note_is_used_or_named() {
 #[test]
 fn notes_lost_to_the_grid_and_rests_are_named() {
     let mut song = quarters(8);
-    // A grace note on the same sixteenth, and after a rest of four bars another window.
+    // A grace note on the same sixteenth, and another window after a rest of four bars.
     song.push(note(74, 1.0, 1.03));
     song.push(note(60, 16.0, 17.0));
     let found = tune(&song).unwrap();
@@ -217,7 +217,7 @@ fn notes_lost_to_the_grid_and_rests_are_named() {
     assert_eq!((found.usage.n_used, found.usage.n_notes), (drums.notes.len(), drums.notes.len()));
 }
 
-/// The cases of tunes that lost their upbeats.
+/// Real tunes that lost their upbeats.
 #[test]
 #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn upbeats_of_files_are_used() {
@@ -239,7 +239,7 @@ fn of_chords_the_upper_line_is_taken() {
     for bar in 0..2_u32 {
         let start = f64::from(bar) * 2.0;
         piano.push(note(48, start, start + 2.0));
-        // Begins later than the melody note over it and would cut it.
+        // Begins later than the melody note above it, which it would cut off.
         piano.push(note(52, start + 0.25, start + 2.0));
     }
     let found = tune(&piano).unwrap();
@@ -257,8 +257,8 @@ fn kinds_of_several_tracks_take_what_they_find() {
     assert_eq!(refused, NoTune::AllTracks);
 }
 
-/// Real pop songs with the track of the melody known, its name hidden: of MELODY, BRIDGE and PIANO.
-/// BRIDGE is a second melody, so that the accompaniment is what must not be taken.
+/// Real pop songs whose melody track is known, with its name hidden: of MELODY, BRIDGE and PIANO.
+/// BRIDGE is a second melody, so only the accompaniment must not be chosen.
 #[test]
 #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn the_accompaniment_of_real_songs_is_not_taken_for_the_tune() {
@@ -291,7 +291,7 @@ fn a_file_that_was_cut_off_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut.mid");
     let whole = midi::write(&quarters(16), &midi::WriteOptions::default()).unwrap();
-    // In the first track, before any note.
+    // Truncated in the first track, before any note.
     std::fs::write(&path, &whole[..whole.len().min(40)]).unwrap();
     let error = Tune::read(&path, &Kind::mel_2bar()).unwrap_err();
     assert!(matches!(&error, TuneError::Damaged { .. }), "{error}");

@@ -1,4 +1,4 @@
-//! Which notes of a file its windows hold, and why the others are left out.
+//! Counts of the notes of a file that its windows contain, and of the others by reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,29 +10,29 @@ use serde::{Deserialize, Serialize};
 
 use super::metre::Bars;
 
-/// Bars that are listed for people before the rest is summed up.
+/// Maximum number of bars listed for users; further ones are summarized.
 const LISTED: usize = 4;
 
-/// Why notes of a tune are in none of its windows.
+/// Reason why notes of a tune are in none of its windows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LeftOutReason {
-    /// Their bars are of a meter that windows don't have.
+    /// Their bars have a meter that windows don't support.
     Metre(u32, u32),
-    /// They lie below the upper line of a track that is played in chords.
+    /// They are below the upper line of a track with chords.
     LowerVoice,
-    /// The model has no such pitch.
+    /// The model does not have this pitch.
     Range,
     /// Another note of the part begins on the same sixteenth.
     SameStep,
-    /// The model has no such drum.
+    /// The model does not have this drum.
     UnknownDrum,
-    /// No window was made of their bars.
+    /// Their bars gave no window.
     NoWindow,
-    /// Nothing begins there: a rest as long as a window.
+    /// No note begins there: a rest as long as a window.
     Rest,
-    /// They are drums, which windows of this kind don't hold.
+    /// They are drums, which windows of this kind don't contain.
     Drums,
     /// Another reason, see [`SkipReason`].
     Other(SkipReason),
@@ -44,29 +44,29 @@ impl fmt::Display for LeftOutReason {
             Self::Metre(numerator, denominator) => {
                 write!(
                     f,
-                    "windows have bars of four quarters, and these are of {numerator}/{denominator}"
+                    "windows have bars of four quarters, and these are in {numerator}/{denominator}"
                 )
             }
             Self::LowerVoice => f.write_str("below the upper line"),
-            Self::Range => f.write_str("outside of the model's range"),
+            Self::Range => f.write_str("outside the model's range"),
             Self::SameStep => f.write_str("another note begins on the same sixteenth"),
             Self::UnknownDrum => f.write_str("the model has no such drum"),
             Self::NoWindow => f.write_str("these bars give no window"),
             Self::Rest => f.write_str("a rest as long as a window"),
-            Self::Drums => f.write_str("windows hold everything but drums"),
+            Self::Drums => f.write_str("windows contain everything except drums"),
             Self::Other(reason) => f.write_str(super::in_words(*reason)),
         }
     }
 }
 
-/// What was left out of a tune for one reason.
+/// The parts of a tune that were left out for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// Why.
+    /// The reason.
     pub reason: LeftOutReason,
-    /// Notes; 0 for a rest.
+    /// Number of notes; 0 for a rest.
     pub n_notes: usize,
-    /// Stretches of the file's bars it lies in, first and last bar of each, counted from 0.
+    /// Ranges of bars of the file, first and last bar of each, counted from 0.
     pub bars: Vec<[u32; 2]>,
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// Stretches of bars for people, who count from 1.
+/// Ranges of bars for display, counted from 1.
 fn bars_in_words(bars: &[[u32; 2]]) -> String {
     let stretch = |[first, last]: &[u32; 2]| match (first.saturating_add(1), last.saturating_add(1))
     {
@@ -94,25 +94,24 @@ fn bars_in_words(bars: &[[u32; 2]]) -> String {
     let one = matches!(bars, [[first, last]] if first == last);
     let more = match bars.len().saturating_sub(LISTED) {
         0 => String::new(),
-        n => format!(" and {n} more stretches"),
+        n => format!(" and {n} more ranges"),
     };
     format!("{} {}{more}", if one { "bar" } else { "bars" }, listed.join(", "))
 }
 
-/// Which notes of a tune's tracks its windows hold. Every note is either used or counted with its
-/// reason.
+/// Counts of the notes of a tune's tracks. Every note is either used or counted with its reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Notes of the tracks that were taken.
+    /// Number of notes in the selected tracks.
     pub n_notes: usize,
-    /// Notes that begin in a window.
+    /// Number of notes that begin in a window.
     pub n_used: usize,
     /// The others.
     pub left_out: Vec<LeftOut>,
 }
 
 impl Usage {
-    /// How many notes are used, in a few words.
+    /// The number of notes used, as a short text.
     pub fn in_words(&self) -> String {
         match (self.n_used, self.n_notes) {
             (1, 1) => "its note is used".to_owned(),
@@ -126,19 +125,19 @@ impl Usage {
 #[derive(Debug, Default)]
 pub(super) struct Count {
     n_used: usize,
-    /// Notes and their bars.
+    /// Number of notes, and their bars.
     reasons: BTreeMap<LeftOutReason, (usize, BTreeSet<u32>)>,
 }
 
 impl Count {
-    /// Leaves out a note of a bar of the file.
+    /// Counts a note in a bar of the file as left out.
     pub(super) fn leave_out(&mut self, reason: LeftOutReason, bar: u32) {
         let (n, bars) = self.reasons.entry(reason).or_default();
         *n += 1;
         bars.insert(bar);
     }
 
-    /// Leaves out those of a sequence's notes that bars of another meter hold.
+    /// Counts the notes of a sequence that are in bars of another meter as left out.
     pub(super) fn other_metres(
         &mut self,
         bars: &Bars,
@@ -153,8 +152,8 @@ impl Count {
         }
     }
 
-    /// Counts the notes that windows hold. `notes` are the laid-out ones, at one tempo, and the
-    /// bars of `windows` are those of the laid-out music.
+    /// Counts the notes in windows. `notes` are the laid-out notes, at one tempo, and `windows`
+    /// have bars of the laid-out music.
     pub(super) fn windows(
         &mut self,
         kind: &Kind,
@@ -187,7 +186,7 @@ impl Count {
             let instrument = if note.is_drum { DRUMS } else { note.instrument };
             match starts.get_mut(&(step, instrument, pitch_of(note))) {
                 Some(n) if *n > 0 => {
-                    // Strokes of one class at once are one stroke.
+                    // Simultaneous hits of one class are one hit.
                     if !note.is_drum {
                         *n -= 1;
                     }
@@ -237,13 +236,13 @@ pub(crate) fn left_out_bars(bars: &Bars, sequence: &NoteSequence) -> Vec<LeftOut
     count.usage().left_out
 }
 
-/// Sixteenths.
+/// Sixteenth notes.
 const STEPS_PER_QUARTER: f64 = note_seq::vocabulary::STEPS_PER_QUARTER as f64;
 const STEPS_PER_BAR: i64 = note_seq::vocabulary::STEPS_PER_BAR.cast_signed() as i64;
-/// What stands for the instruments of drums, which may be many.
+/// Represents all drum instruments, of which there may be many.
 const DRUMS: u32 = u32::MAX;
 
-/// The instrument in the file that a note of a window comes from.
+/// The instrument in the file that corresponds to a note of a window.
 fn part_of(window: &Window, note: &Note) -> u32 {
     if note.is_drum {
         return DRUMS;
@@ -252,14 +251,14 @@ fn part_of(window: &Window, note: &Note) -> u32 {
     window.instruments.get(part).copied().unwrap_or(note.instrument)
 }
 
-/// The pitch; of a drum, that which stands for its class.
+/// The pitch; for a drum, the pitch that represents its class.
 fn pitch_of(note: &Note) -> u8 {
     let map = DrumMap::MAGENTA;
     let class = map.class(note.pitch).filter(|_| note.is_drum);
     class.map_or(note.pitch, |class| map.exemplar(class)).get()
 }
 
-/// Bars that follow one another as stretches.
+/// Consecutive bars as ranges.
 fn stretches(bars: &BTreeSet<u32>) -> Vec<[u32; 2]> {
     let mut stretches: Vec<[u32; 2]> = Vec::new();
     for bar in bars.iter().copied() {
@@ -280,11 +279,11 @@ mod tests {
         let bars: BTreeSet<u32> = [0, 1, 2, 4, 6, 8, 9, 11].into();
         let stretches = stretches(&bars);
         assert_eq!(stretches, [[0, 2], [4, 4], [6, 6], [8, 9], [11, 11]]);
-        assert_eq!(bars_in_words(&stretches), "bars 1 to 3, 5, 7, 9 to 10 and 1 more stretches");
+        assert_eq!(bars_in_words(&stretches), "bars 1 to 3, 5, 7, 9 to 10 and 1 more ranges");
         let left = LeftOut { reason: LeftOutReason::Metre(5, 8), n_notes: 3, bars: vec![[9, 9]] };
         assert_eq!(
             left.to_string(),
-            "3 notes in bar 10 left out: windows have bars of four quarters, and these are of 5/8"
+            "3 notes in bar 10 left out: windows have bars of four quarters, and these are in 5/8"
         );
     }
 }

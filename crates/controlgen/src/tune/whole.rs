@@ -7,7 +7,7 @@ use super::choose::{FoundTune, tracks};
 use super::usage::{LeftOut, LeftOutReason, Usage};
 use super::{NoTune, Refused, TuneOptions};
 
-/// Takes all instruments, or the one asked for.
+/// Takes all instruments, or the requested one.
 pub(super) fn all_voices(
     sequence: &NoteSequence,
     kind: &Kind,
@@ -64,7 +64,7 @@ fn warnings(notes: &NoteUse, usage: &Usage) -> Vec<String> {
     let assumed = notes.assumed.keys().map(|assumption| match assumption {
         Assumption::CommonTime => "it has no time signature: 4/4 is assumed".to_owned(),
         Assumption::WrittenTempo => {
-            "its notes keep to no beat: bars are those of its written tempo".to_owned()
+            "its notes don't follow a beat: bars are those of its written tempo".to_owned()
         }
         other => other.name().to_owned(),
     });

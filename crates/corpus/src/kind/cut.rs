@@ -1,4 +1,4 @@
-//! Windows cut from a sequence, and what became of its notes.
+//! Windows cut from a sequence, and counts of the notes in them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,49 +11,49 @@ use serde::{Deserialize, Serialize};
 
 use super::Converter;
 
-/// The instrument number that drum windows count as: General MIDI's channel of drums.
+/// The instrument number of drum windows: General MIDI's drum channel.
 pub(super) const DRUM_INSTRUMENT: u32 = 9;
 
-/// Made when the first chord is asked for.
+/// Created on first use.
 static CHORDS: LazyLock<ChordInference> = LazyLock::new(ChordInference::default);
 
 /// A window of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Its tokens: track after track, or a meter and a list of notes
+    /// Tokens: one track after the other, or a meter and a list of notes
     /// ([`note_seq::NoteList::to_row`]).
     pub tokens: Vec<u16>,
-    /// The instruments of its parts; empty if windows hold all instruments at once.
+    /// The instruments of its parts; empty if windows contain all instruments.
     pub instruments: Vec<u32>,
     /// First bar, from 0 at the start of the piece.
     pub start_bar: u32,
-    /// Semitones that were added to bring it to the common key.
+    /// Number of semitones added to transpose it to the common key.
     pub transposed: i8,
 }
 
-/// The windows of a sequence, and what is in none.
+/// The windows of a sequence, and counts of what is in none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cut {
     /// The windows.
     pub windows: Vec<Window>,
-    /// Counts of what gave no window (see [`SkipReason`]); never empty if there are no windows.
+    /// Counts of what gave no window (see [`SkipReason`]); not empty if there are no windows.
     pub skipped: BTreeMap<SkipReason, usize>,
-    /// What became of the notes; `None` for kinds that don't count them.
+    /// Counts of the notes; `None` for kinds that don't count them.
     pub notes: Option<NoteUse>,
-    /// How music of these windows is played like the sequence.
+    /// Playback settings that make music of these windows sound like the sequence.
     pub playback: NoteListPlayback,
 }
 
-/// What became of the notes of a sequence, or of several.
+/// Counts of the notes of one or more sequences, by whether they are in a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteUse {
-    /// Notes that the kind is about: tones, drums, or both.
+    /// Notes relevant to the kind: tones, drums, or both.
     pub n_notes: u64,
-    /// Those that stand in a window.
+    /// Notes that are in a window.
     pub n_in_windows: u64,
-    /// The others, by reason.
+    /// Notes that are not, by reason.
     pub skipped: BTreeMap<SkipReason, u64>,
-    /// Files for which something was assumed.
+    /// Files with assumptions made about them.
     pub assumed: BTreeMap<Assumption, u64>,
 }
 
@@ -70,7 +70,7 @@ impl NoteUse {
         }
     }
 
-    /// Share of the notes that stand in a window; 1 if there are none.
+    /// Fraction of the notes that are in a window; 1 if there are no notes.
     pub fn share(&self) -> f64 {
         if self.n_notes == 0 { 1.0 } else { self.n_in_windows as f64 / self.n_notes as f64 }
     }
@@ -88,12 +88,12 @@ impl Cut {
 }
 
 /// The tempo at which music is cut. Half a sixteenth note is then a sixteenth of a second, which
-/// `f64` holds exactly: whether a note lies before or after the middle between two steps is decided
-/// by its tick, not by rounding errors.
+/// `f64` represents exactly, so the tick of a note and not a rounding error decides whether it is
+/// before or after the midpoint between two steps.
 const EVEN_QPM: f64 = 120.0;
 
-/// What windows are cut from: the notes and the meter, in musical time. Tempo is no part of a
-/// window, so that one may lie across changes of it. (Magenta cuts the music there.)
+/// The input of the window cutter: the notes and the meter in musical time. Tempo is not part of a
+/// window, so a window may span tempo changes. (Magenta cuts the music there.)
 fn in_musical_time(sequence: &NoteSequence) -> NoteSequence {
     let mut even = NoteSequence {
         ticks_per_quarter: sequence.ticks_per_quarter,
@@ -149,7 +149,7 @@ fn of<W>(conversion: Conversion<W>, window: impl Fn(W) -> Window) -> Cut {
     Cut { windows, skipped: conversion.skipped, notes: None, playback: NoteListPlayback::default() }
 }
 
-/// Reasons that say that a note is not what the kind is about.
+/// Reasons for notes that are not relevant to the kind.
 const NOT_ASKED_FOR: [SkipReason; 2] = [SkipReason::Drums, SkipReason::NotADrum];
 
 fn cut_into_lists(converter: &NoteListConverter, sequence: &NoteSequence) -> Cut {

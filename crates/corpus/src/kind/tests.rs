@@ -38,7 +38,7 @@ fn every_kind_has_its_model_and_windows_of_its_form() {
     assert!(unknown.contains("`mel-3bar`; known are poly-2bar, poly-4bar"), "{unknown}");
 }
 
-/// The same notes under one tempo, under another, and under one for every beat.
+/// The same notes with one tempo, with another, and with a different one for every beat.
 #[test]
 fn tempo_makes_no_difference_to_windows() {
     let piece = synthetic::piece(1, 3, 0);
@@ -79,7 +79,7 @@ fn tempo_makes_no_difference_to_windows() {
     }
 }
 
-/// Windows that were made, written as music and cut again are what they were.
+/// Generated windows, written as music and cut again, are unchanged.
 #[test]
 fn music_of_each_kind_gives_its_windows_back() {
     let drums = Kind::find("drums-2bar").unwrap();
@@ -135,7 +135,7 @@ fn all_voices_come_in_their_meter_and_in_one_key_and_go_back() {
     let starts: Vec<(u32, i8)> = cut.windows.iter().map(|w| (w.start_bar, w.transposed)).collect();
     assert_eq!(starts, [(0, -2), (2, -2)]);
     let notes = cut.notes.unwrap();
-    // The four drums are not what the kind is about.
+    // The four drums are not relevant to the kind.
     assert_eq!((notes.n_notes, notes.n_in_windows, notes.share()), (20, 20, 1.0));
     let form = kind.form();
     let back = cut.windows.iter().map(|window| {

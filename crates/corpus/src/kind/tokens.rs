@@ -8,7 +8,7 @@ use note_seq::window::{Content, Track, WindowForm, WindowLayout};
 use super::{Converter, Kind};
 
 impl Kind {
-    /// The form of its windows: the meaning of their tokens.
+    /// The form of the windows: the meaning of their tokens.
     pub fn form(&self) -> WindowForm {
         match &self.converter {
             Converter::Notes(c) => WindowForm::Notes(c.encoding),
@@ -35,7 +35,7 @@ impl Kind {
         Some(WindowLayout { n_steps, tracks })
     }
 
-    /// Bars of a window.
+    /// Number of bars in a window.
     pub fn n_bars(&self) -> usize {
         match (&self.converter, self.layout()) {
             (Converter::Notes(c), _) => c.encoding.n_bars().into(),
@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// Whether windows hold nothing but drums.
+    /// Whether windows contain only drums.
     pub fn is_of_drums(&self) -> bool {
         match &self.converter {
             Converter::Drums(_) => true,
@@ -52,12 +52,12 @@ impl Kind {
         }
     }
 
-    /// Whether windows are in a common key, and music of them can be moved to any other.
+    /// Whether windows are in a common key, so that their music can be transposed to any other.
     pub fn is_in_one_key(&self) -> bool {
         matches!(&self.converter, Converter::Notes(c) if c.key.is_some())
     }
 
-    /// The keys of the drums of this kind.
+    /// The keys of this kind's drums.
     fn drum_map(&self) -> &DrumMap {
         match &self.converter {
             Converter::Drums(c) => &c.map,
@@ -67,8 +67,8 @@ impl Kind {
         }
     }
 
-    /// Calls `each` with the MIDI pitch of every note that starts in a window; that of a drum is
-    /// the first key of its class.
+    /// Calls `each` with the MIDI pitch of every note that starts in a window; for drums, with the
+    /// first key of their class.
     pub fn note_starts(&self, tokens: &[u16], mut each: impl FnMut(u8)) {
         let layout = match self.form() {
             WindowForm::Steps(layout) => layout,
@@ -97,8 +97,9 @@ impl Kind {
         }
     }
 
-    /// The window with its lowest note moved to the lowest pitch of the vocabulary, and its chords
-    /// with it: the same for every transposition of a window. Drums are unchanged.
+    /// The window transposed so that its lowest note is the lowest pitch of the vocabulary,
+    /// including its chords. The result is the same for all transpositions of a window. Drums are
+    /// unchanged.
     pub fn transposed_to_lowest(&self, tokens: &[u16]) -> Vec<u16> {
         let mut moved = tokens.to_vec();
         self.form().transpose(&mut moved, i32::MIN);
@@ -128,7 +129,7 @@ mod tests {
         let map = DrumMap::MAGENTA;
         let expected = [0, 1, 2].map(|class| map.exemplar(class).get());
         assert_eq!(pitches(&Kind::find("drums-2bar").unwrap(), &tokens), expected);
-        // A trio: melody, bass, drums; and a window cut short is no panic.
+        // A trio (melody, bass, drums), and a truncated window, which must not panic.
         let trio = Kind::find("trio-16bar").unwrap();
         let mut tokens = vec![0; 768];
         (tokens[0], tokens[256], tokens[512]) = (41, 21, 1);
@@ -139,8 +140,8 @@ mod tests {
     #[test]
     fn transpositions_and_nothing_else_become_the_same() {
         let kind = Kind::find("mel-2bar-chords").unwrap();
-        // C E, under C then A minor (13 + 9); the same a tone higher: D F sharp, D, B minor (13 +
-        // 11).
+        // C E, over C then A minor (13 + 9); the same a whole tone higher: D F sharp, D, B minor
+        // (13 + 11).
         let window = |notes: [u16; 2], chords: [u16; 2]| {
             let mut tokens = vec![0; 64];
             (tokens[0], tokens[4], tokens[10]) = (notes[0], notes[1], 1);
@@ -150,7 +151,7 @@ mod tests {
         };
         let normal = kind.transposed_to_lowest(&window([41, 45], [1, 22]));
         assert_eq!(kind.transposed_to_lowest(&window([43, 47], [3, 24])), normal);
-        // Down a tone: the root goes round from C to B flat.
+        // Down a whole tone: the root wraps around from C to B flat.
         assert_eq!(kind.transposed_to_lowest(&window([39, 43], [11, 20])), normal);
         assert_ne!(kind.transposed_to_lowest(&window([43, 46], [3, 24])), normal);
         assert_ne!(kind.transposed_to_lowest(&window([43, 47], [3, 23])), normal);

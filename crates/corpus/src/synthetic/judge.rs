@@ -6,30 +6,29 @@ use note_seq::window::{Content, notes};
 use super::rules::{STYLES, Style};
 use super::style_names;
 
-/// What each rule counts for. Rhythm and scale tell most styles apart; register and motion the
-/// rest.
+/// Weights of the rules. Rhythm and scale distinguish most styles; register and motion the rest.
 const RHYTHM: f64 = 2.0;
 const SCALE: f64 = 2.0;
 const REGISTER: f64 = 1.0;
 const MOTION: f64 = 1.0;
-/// Degrees that a melody stays between, see `Composer::piece`.
+/// Range of degrees of a melody, see `Composer::piece`.
 const LOWEST_DEGREE: i32 = -6;
 const HIGHEST_DEGREE: i32 = 8;
-/// A piece's tonic lies so far from its style's, at most.
+/// Maximum distance of a piece's tonic from that of its style, in semitones.
 const TRANSPOSED: i32 = 3;
 
 /// The result of judging a window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// The style whose rules are kept best, by its number among [`style_names`].
+    /// The style whose rules are followed best, as an index into [`style_names`].
     pub style: usize,
-    /// How far the rules of each style are kept, 0 to 1.
+    /// The degree to which the rules of each style are followed, 0 to 1.
     pub kept: Vec<f64>,
 }
 
-/// Judges a window of `mel-2bar` tokens by how far it keeps the rules of each style: bars in one of
-/// its rhythms, notes of its scale on one of its tonics and in its register, and steps that it
-/// makes. None without a note.
+/// Judges a window of `mel-2bar` tokens by how well it follows the rules of each style: bars with
+/// one of its rhythms, notes in its scale on one of its tonics and in its register, and steps that
+/// it uses. `None` if the window has no note.
 pub fn judge(tokens: &[u16]) -> Option<Verdict> {
     let notes = notes(Content::Pitches, tokens);
     let onsets: Vec<(usize, i32)> = notes.iter().map(|note| (note.start, note.pitch)).collect();
@@ -37,7 +36,7 @@ pub fn judge(tokens: &[u16]) -> Option<Verdict> {
         return None;
     }
     let kept: Vec<f64> = STYLES.iter().map(|style| how_far(style, tokens.len(), &onsets)).collect();
-    // The first of equals.
+    // The first of equal ones.
     let style = (0..style_names().len()).rev().max_by(|a, b| kept[*a].total_cmp(&kept[*b]))?;
     Some(Verdict { style, kept })
 }
@@ -49,8 +48,8 @@ fn how_far(style: &Style, n_steps: usize, onsets: &[(usize, i32)]) -> f64 {
     (RHYTHM * rhythm(style, n_steps, onsets) + best) / (RHYTHM + SCALE + REGISTER + MOTION)
 }
 
-/// How far the bars' onsets are those of the style's rhythms: for each bar the best rhythm's share
-/// of onsets that are in both, of those in either.
+/// Agreement of the bars' onsets with the style's rhythms: for each bar, the Jaccard index (onsets
+/// in both over onsets in either) of the best rhythm.
 fn rhythm(style: &Style, n_steps: usize, onsets: &[(usize, i32)]) -> f64 {
     let n_bars = n_steps.div_ceil(STEPS_PER_BAR).max(1);
     let of_bar = |bar: usize| {
@@ -68,7 +67,7 @@ fn rhythm(style: &Style, n_steps: usize, onsets: &[(usize, i32)]) -> f64 {
     (0..n_bars).map(of_bar).sum::<f64>() / n_bars as f64
 }
 
-/// How far pitches and their steps are the style's, on one tonic.
+/// Agreement of pitches and steps with the style, on one tonic.
 fn on_tonic(style: &Style, tonic: i32, onsets: &[(usize, i32)]) -> f64 {
     let n = i32::try_from(style.scale.len()).expect("a scale is short");
     let degree = |pitch: i32| {
@@ -80,7 +79,7 @@ fn on_tonic(style: &Style, tonic: i32, onsets: &[(usize, i32)]) -> f64 {
     let in_scale = degrees.iter().flatten().count();
     let inside = |degree: &&i32| (LOWEST_DEGREE..=HIGHEST_DEGREE).contains(*degree);
     let in_register = degrees.iter().flatten().filter(inside).count();
-    // Steps within a bar; the first note of a bar is near the last one, by a separate rule.
+    // Steps within a bar; the first note of a bar is near the previous one by a separate rule.
     let steps = onsets.windows(2).zip(degrees.windows(2));
     let steps =
         steps.filter(|(onsets, _)| onsets[0].0 / STEPS_PER_BAR == onsets[1].0 / STEPS_PER_BAR);

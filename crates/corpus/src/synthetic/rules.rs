@@ -11,7 +11,7 @@ pub(super) struct Style {
     pub(super) rhythms: &'static [&'static [(usize, usize)]],
     /// Scale steps from one note to the next.
     pub(super) motion: &'static [i32],
-    /// Roots of the chords, as scale degrees, a bar each.
+    /// Roots of the chords, as scale degrees, one per bar.
     pub(super) progressions: &'static [[usize; 4]],
     pub(super) qpm: f64,
     pub(super) drums: bool,
@@ -130,7 +130,7 @@ pub(super) const STYLES: [Style; 9] = [
         qpm: 132.0,
         drums: true,
     },
-    // Dotted signals on the tones of a triad.
+    // Dotted fanfares on the tones of a triad.
     Style {
         name: "fanfare",
         scale: MAJOR,
@@ -156,7 +156,7 @@ pub(super) const STYLES: [Style; 9] = [
         qpm: 66.0,
         drums: false,
     },
-    // Three, three, two; low, with a half step above the tonic.
+    // Groups of three, three and two; low, with a half step above the tonic.
     Style {
         name: "habanera",
         scale: PHRYGIAN_DOMINANT,
@@ -171,7 +171,7 @@ pub(super) const STYLES: [Style; 9] = [
         qpm: 92.0,
         drums: true,
     },
-    // Whole tones that sink across the beat.
+    // Descending whole tones, syncopated.
     Style {
         name: "drift",
         scale: WHOLE_TONE,
@@ -186,7 +186,7 @@ pub(super) const STYLES: [Style; 9] = [
         qpm: 76.0,
         drums: false,
     },
-    // Always after the beat.
+    // Always off the beat.
     Style {
         name: "skank",
         scale: LYDIAN,

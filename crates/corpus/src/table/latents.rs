@@ -11,13 +11,13 @@ use crate::artifact::{ArtifactError, ArtifactResult};
 /// The posterior of one window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatentRow {
-    /// Which window.
+    /// ID of the window.
     pub window_id: u64,
     /// Its piece.
     pub group: String,
     /// Its side of the split.
     pub split: Split,
-    /// Held-out, but also in train.
+    /// Whether a held-out window also occurs in the training split.
     pub seen: bool,
     /// Its label, for evaluation only.
     pub label: Option<String>,
@@ -37,7 +37,7 @@ impl TableRow for LatentRow {
 pub type LatentsWriter = TableWriter<LatentRow>;
 
 impl LatentsWriter {
-    /// A writer of latents of `z_size` dimensions.
+    /// Creates a writer for latents of `z_size` dimensions.
     pub fn new(folder: &Path, z_size: usize) -> Self {
         let columns = [
             ("window_id", DataType::UInt64),
@@ -55,12 +55,12 @@ impl LatentsWriter {
 /// A whole table of latents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Latents {
-    /// Its rows, in the table's order.
+    /// Its rows, in table order.
     pub rows: Vec<LatentRow>,
 }
 
 impl Latents {
-    /// Posterior means of a split on some dimensions, `[n, dimensions]`, row after row.
+    /// Posterior means of a split in some dimensions, `[n, dimensions]`, row-major.
     pub fn means(&self, split: Split, dimensions: &[usize]) -> Vec<f64> {
         self.rows
             .iter()
@@ -73,7 +73,8 @@ impl Latents {
 /// Reads a folder's latents, each of `z_size` dimensions.
 ///
 /// # Errors
-/// Where the folder has no such table, a shard is damaged, or its vectors have another length.
+/// Returns an error if the folder has no such table, a shard is damaged, or a vector has another
+/// length.
 pub fn read_latents(folder: &Path, z_size: usize) -> ArtifactResult<Latents> {
     let mut latents = Latents::default();
     read_rows(folder, |path, row: LatentRow| {

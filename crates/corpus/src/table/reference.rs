@@ -12,13 +12,13 @@ use crate::artifact::ArtifactResult;
 /// A training window with its latent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReferenceRow {
-    /// Which window.
+    /// ID of the window.
     pub window_id: u64,
     /// Its file, relative to the corpus root.
     pub file: String,
     /// Its first bar, from 0.
     pub start_bar: u32,
-    /// Its label, if it has one; files of earlier programs have no such column.
+    /// Its label, if any; files of earlier programs have no such column.
     #[serde(default)]
     pub label: Option<String>,
     /// Its tokens, see [`super::WindowRow::tokens`].
@@ -27,13 +27,13 @@ pub struct ReferenceRow {
     pub mu: Vec<f32>,
 }
 
-/// Writes a file of windows of a form and `z_size` dimensions.
+/// Writes a file of reference windows with the given form and `z_size` dimensions.
 ///
 /// # Errors
-/// Where the file can't be written; what stood there before stays then.
+/// Returns an error if the file can't be written; an existing file is then unchanged.
 ///
 /// # Panics
-/// If a row has other sizes.
+/// If a row has different sizes.
 pub fn write_reference(
     path: &Path,
     form: &WindowForm,
@@ -58,7 +58,7 @@ pub fn write_reference(
 /// Reads a file of reference windows.
 ///
 /// # Errors
-/// Where the file is missing or damaged.
+/// Returns an error if the file is missing or damaged.
 pub fn read_reference(path: &Path) -> ArtifactResult<Vec<ReferenceRow>> {
     let mut rows = Vec::new();
     read_file(path, |row| {

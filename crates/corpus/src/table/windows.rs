@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::{TableRow, TableWriter, any_list, list, read_rows, schema};
 use crate::artifact::ArtifactResult;
 
-/// Which side of the split a window is on.
+/// Side of the split that a window is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// For learning.
+    /// For training.
     Train,
-    /// For scoring.
+    /// For evaluation.
     Heldout,
 }
 
@@ -33,9 +33,9 @@ impl Split {
 /// A window of a corpus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowRow {
-    /// First 8 bytes (little endian) of the BLAKE3 hash of kind and tokens.
+    /// First 8 bytes (little-endian) of the BLAKE3 hash of kind and tokens.
     pub window_id: u64,
-    /// One token a step, track after track; or a meter and a list of notes
+    /// One token per step, track after track; or a meter and a list of notes
     /// ([`note_seq::NoteList::to_row`]).
     pub tokens: Vec<u16>,
     /// The file's path, relative to the corpus root.
@@ -43,17 +43,17 @@ pub struct WindowRow {
     /// First 16 bytes of the BLAKE3 hash of the file's bytes.
     #[serde(with = "serde_bytes")]
     pub file_hash: [u8; 16],
-    /// The piece: what must not be split.
+    /// The piece, which must not be split.
     pub group: String,
     /// The side of the split.
     pub split: Split,
-    /// Held-out, but also in train: left out of scores.
+    /// Whether a held-out window also occurs in the training split and is excluded from scores.
     pub seen: bool,
     /// The instrument it comes from; -1 for all instruments of the piece.
     pub track: i16,
     /// Its first bar, from 0.
     pub start_bar: u32,
-    /// Semitones that were added to bring it to the common key; 0 for kinds that have none.
+    /// Number of semitones added to transpose it to the common key; 0 for kinds without one.
     pub transposed: i8,
     /// A label, for evaluation only.
     pub label: Option<String>,
@@ -69,7 +69,7 @@ impl TableRow for WindowRow {
 pub type WindowsWriter = TableWriter<WindowRow>;
 
 impl WindowsWriter {
-    /// A writer of windows of this form.
+    /// Creates a writer for windows of this form.
     pub fn new(folder: &Path, form: &WindowForm) -> Self {
         let tokens = match form.n_tokens() {
             Some(n_tokens) => list(DataType::UInt16, n_tokens),
@@ -92,10 +92,10 @@ impl WindowsWriter {
     }
 }
 
-/// Hands every window of a corpus folder to `each`, in the table's order.
+/// Passes every window of a corpus folder to `each`, in table order.
 ///
 /// # Errors
-/// Where the folder has no such table, or a shard is damaged.
+/// Returns an error if the folder has no such table or a shard is damaged.
 pub fn read_windows(folder: &Path, mut each: impl FnMut(WindowRow)) -> ArtifactResult<()> {
     read_rows(folder, |_, row| {
         each(row);
@@ -103,11 +103,11 @@ pub fn read_windows(folder: &Path, mut each: impl FnMut(WindowRow)) -> ArtifactR
     })
 }
 
-/// The hash of a corpus: of its windows, and on which side of the split each is. What is trained or
-/// measured on it says so by this hash.
+/// The hash of a corpus: of its windows, and of the side of the split that each is on. It
+/// identifies the corpus of everything trained or measured on it.
 ///
-/// The first 16 hexadecimal digits of the BLAKE3 hash of each window's id (little endian) and the
-/// name of its split, in the table's order.
+/// The first 16 hexadecimal digits of the BLAKE3 hash of each window's ID (little-endian) and the
+/// name of its split, in table order.
 #[derive(Clone, Debug, Default)]
 pub struct CorpusHash(blake3::Hasher);
 
@@ -129,7 +129,7 @@ impl CorpusHash {
 pub struct CorpusRows {
     /// Training windows.
     pub train: Vec<Vec<u16>>,
-    /// Held-out windows that are not in train.
+    /// Held-out windows that do not occur in the training split.
     pub heldout: Vec<Vec<u16>>,
     /// The corpus hash.
     pub hash: String,
@@ -141,7 +141,7 @@ impl CorpusRows {
     /// Reads the windows of a corpus folder that was built from `n_roots` roots.
     ///
     /// # Errors
-    /// If the folder has no such table, or a shard is damaged.
+    /// Returns an error if the folder has no such table or a shard is damaged.
     pub fn read(folder: &Path, n_roots: usize) -> ArtifactResult<Self> {
         let mut rows = Self::default();
         let mut hash = CorpusHash::default();
@@ -150,7 +150,7 @@ impl CorpusRows {
             hash.add(&row);
             match row.split {
                 Split::Train => {
-                    // With several roots, names of files begin with that of their root.
+                    // With several roots, file names begin with the name of their root.
                     let root = row.file.split('/').next().unwrap_or_default();
                     if n_roots > 1 && starts.last().is_none_or(|(last, _)| last != root) {
                         starts.push((root.to_owned(), rows.train.len()));

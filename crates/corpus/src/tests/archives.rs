@@ -1,4 +1,4 @@
-//! Corpora out of archives, orderly and hostile.
+//! Corpora from archives, valid and malicious.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use rawzip::{CompressionMethod, ZipArchiveWriter};
 
 use super::*;
 
-/// A tar archive; what `add` adds may be anything.
+/// A tar archive; `add` may add anything.
 pub(super) fn tar(add: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     add(&mut builder);
@@ -44,8 +44,8 @@ pub(super) fn zip(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-/// The same files in a folder and in archives give the same windows; a name of more than 100 bytes
-/// is kept, too.
+/// The same files in a folder and in archives give the same windows; names of more than 100 bytes
+/// are kept, too.
 #[test]
 fn an_archive_is_read_as_a_folder() {
     let folder = tempfile::tempdir().unwrap();
@@ -112,13 +112,13 @@ fn archives_that_lie_or_are_cut_short_cost_one_line() {
     let music = folder.path().join("music");
     let good = piece(1, 0, 0);
     let whole = tar(|builder| {
-        // Out of the archive, by a name that `tar` itself would not write.
+        // A name that leads out of the archive, which `tar` itself would not write.
         let mut header = tar::Header::new_gnu();
         header.set_size(good.len() as u64);
         header.as_old_mut().name[..16].copy_from_slice(b"../../escape.mid");
         header.set_cksum();
         builder.append(&header, &good[..]).unwrap();
-        // A link to a file of the system.
+        // A link to a system file.
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
@@ -134,7 +134,7 @@ fn archives_that_lie_or_are_cut_short_cost_one_line() {
     }));
     write(&music.join("b-half.tgz"), &half[..half.len() / 2]);
     write(&music.join("c.zip"), b"PK\x03\x04 and no more");
-    // The name of a member has a mebibyte.
+    // A member's name has one mebibyte.
     let long = tar(|builder| {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::GNULongName);
@@ -143,7 +143,7 @@ fn archives_that_lie_or_are_cut_short_cost_one_line() {
         builder.append(&header, &vec![b'x'; 1 << 20][..]).unwrap();
     });
     write(&music.join("d-long.tar"), &long);
-    // A bit of a member's data is wrong, which its checksum tells.
+    // One bit of a member's data is wrong, which its checksum detects.
     let mut wrong = zip(&[("a.mid".to_owned(), piece(1, 60, 0))]);
     wrong[60] ^= 1;
     write(&music.join("e-wrong.zip"), &wrong);
@@ -152,7 +152,7 @@ fn archives_that_lie_or_are_cut_short_cost_one_line() {
     let report = build(&options(&music), &out, &Silent).unwrap();
     let mut refused: Vec<(&str, &str)> =
         report.skipped.iter().map(|s| (s.file.as_str(), s.reason.as_str())).collect();
-    // The member that the cut went through.
+    // The member that was cut off.
     refused.retain(|(file, _)| !file.starts_with("b-half.tgz/"));
     let expected = [
         ("a-whole.tar.gz/zeros.mid", "over_limit"),

@@ -1,8 +1,8 @@
-//! Which files are of one piece: by names, as far as music and folders bear them out.
+//! Grouping of files into pieces by name, as far as music and folders confirm it.
 
 use super::*;
 
-/// The number of groups, and the group of every file that gave windows.
+/// The number of groups, and the group of each file with windows.
 fn groups(music: &Path, options: &CorpusOptions) -> (CorpusReport, BTreeMap<String, String>) {
     let out = music.with_extension("corpus");
     let report = build(options, &out, &Silent).unwrap();
@@ -15,7 +15,7 @@ fn n_different(groups: &BTreeMap<String, String>) -> usize {
     groups.values().collect::<BTreeSet<_>>().len()
 }
 
-/// One name in many folders says nothing, nor do the numbers of a catalogue or of an album.
+/// A name in many folders proves nothing, nor do the numbers of a catalog or album.
 #[test]
 fn strangers_of_one_name_are_not_one_piece() {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +44,7 @@ fn strangers_of_one_name_are_not_one_piece() {
     assert_eq!(found["K.331.mid"], "./K.331");
 }
 
-/// The files of a folder for one song are one piece, whatever they contain.
+/// The files in a folder for one song are one piece, whatever they contain.
 #[test]
 fn versions_of_a_song_in_its_folder_are_one_piece() {
     let folder = tempfile::tempdir().unwrap();
@@ -54,7 +54,7 @@ fn versions_of_a_song_in_its_folder_are_one_piece() {
         write(&music.join("artist").join(name), &piece(1, i as u64, 0));
     }
     write(&music.join("artist/other.mid"), &piece(1, 50, 0));
-    // A song of the same name by somebody else.
+    // A song of the same name by another artist.
     write(&music.join("another/song.mid"), &piece(1, 51, 0));
     let (report, found) = groups(&music, &options(&music));
     assert_eq!(report.n_groups, 3, "{found:?}");
@@ -63,8 +63,8 @@ fn versions_of_a_song_in_its_folder_are_one_piece() {
     assert_ne!(found["another/song.mid"], found["artist/Song.mid"]);
 }
 
-/// Folders for the melody and for the rest of each tune, some of them too short to tell: what holds
-/// of most files of the folders holds of all.
+/// Folders for the melody and for the rest of each tune, some of them too short to compare: if most
+/// pairs of two folders match, all of them do.
 #[test]
 fn parallel_folders_of_the_same_tunes_are_found_by_their_music() {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn parallel_folders_of_the_same_tunes_are_found_by_their_music() {
         let first = whole.notes.iter().map(|n| n.instrument).min().unwrap();
         save(&format!("tune{i}.mid"), &whole);
         save(&format!("melody/tune{i}.mid"), &whole.with_notes(|n| n.instrument == first));
-        // Of the last tune hardly a note is left.
+        // Hardly any notes are left of the last tune.
         let until = if i == 5 { 2.0 } else { f64::INFINITY };
         let rest = whole.with_notes(|n| n.instrument != first && n.start_time < until);
         save(&format!("rest/tune{i}.mid"), &rest);
@@ -91,7 +91,7 @@ fn parallel_folders_of_the_same_tunes_are_found_by_their_music() {
 }
 
 /// The same session by several drummers, whose playing shares no long run of hits: here the names
-/// tell, as no other files have such.
+/// decide, because no other files have similar names.
 #[test]
 fn telling_names_in_folders_of_one_name_are_one_piece() {
     let folder = tempfile::tempdir().unwrap();
@@ -130,7 +130,7 @@ fn files_that_can_not_be_read_are_no_pieces_and_large_groups_are_told() {
     let warnings = report.warnings();
     assert!(warnings[0].contains("12 of 25 files count as one piece, `a0`"), "{warnings:?}");
 
-    // All on one side is told, too.
+    // All files on one side is reported, too.
     let one = CorpusOptions { heldout: 0.0, group: GroupRule::File, ..options(&music) };
     assert_eq!(groups(&music, &one).0.warnings().len(), 1);
     let none_heldout = CorpusReport { heldout: 0.1, n_heldout: 0, n_train: 5, ..report.clone() };
@@ -139,7 +139,7 @@ fn files_that_can_not_be_read_are_no_pieces_and_large_groups_are_told() {
     assert!(none_left.warnings()[1].contains("none is left to learn from"));
 }
 
-/// Two roots of the same name are two folders.
+/// Two roots with the same name are two folders.
 #[test]
 fn roots_of_one_name_stay_apart() {
     let folder = tempfile::tempdir().unwrap();

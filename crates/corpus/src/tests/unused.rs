@@ -56,7 +56,7 @@ fn every_entry_that_is_not_used_is_counted_with_an_example() {
     assert_eq!(CorpusReport::of(&out).unwrap(), report);
 }
 
-/// One file in gzip's form is read as it is; another holds more than a file may.
+/// One gzip file is read normally; another unpacks to more than the size limit.
 #[test]
 fn compressed_files_are_read_within_the_limit() {
     let folder = tempfile::tempdir().unwrap();
@@ -104,13 +104,13 @@ fn labels_that_no_file_has_are_an_error() {
         let error = build(root, Labels::FirstFolder).unwrap_err().to_string();
         assert!(error.contains("no folder below"), "{error}");
         let error = build(root, Labels::Pattern("(x)/".to_owned())).unwrap_err().to_string();
-        assert!(error.contains("matches none"), "{error}");
+        assert!(error.contains("matches no file"), "{error}");
     }
     assert!(!out.exists());
-    // A table may give groups only.
+    // A table may give only groups.
     write(&path, b"file,label,piece\na.mid,,p\n");
     let report = build(&music, table(Some("piece"))).unwrap();
-    assert_eq!((report.n_files_labelled, report.n_files_listed), (0, 1));
+    assert_eq!((report.n_files_labeled, report.n_files_listed), (0, 1));
     assert_eq!(report.largest_group.unwrap().group, "p");
 }
 
@@ -134,7 +134,7 @@ mod unix {
         std::os::unix::fs::symlink("a.mid", music.join("link.mid")).unwrap();
         std::os::unix::fs::symlink(".", music.join("loop")).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(music.join("s.mid")).unwrap();
-        // Two halves, each short enough to be made.
+        // Two halves, each short enough for a folder to be created.
         let half = vec!["x".repeat(250); 9].join("/");
         write(&folder.path().join("long").join(&half).join("z.mid"), &piece(1, 1, 0));
         let deep = music.join("deep").join(&half);
@@ -182,7 +182,7 @@ mod unix {
         let out = folder.path().join(name(b"\xe7orpus"));
         let options = CorpusOptions { labels, ..options(&music) };
         let report = build(&options, &out, &Silent).unwrap();
-        assert_eq!((report.n_files_used, report.n_groups, report.n_files_labelled), (4, 4, 1));
+        assert_eq!((report.n_files_used, report.n_groups, report.n_files_labeled), (4, 4, 1));
         let files: BTreeSet<String> = rows(&out).into_iter().map(|row| row.file).collect();
         let expected = [r"caf\xe8.mid", r"caf\xe9.mid", r"z.tar/\xfe.mid", r"z.tar/\xff.mid"];
         assert!(files.iter().eq(expected.iter()), "{files:?}");
@@ -190,7 +190,7 @@ mod unix {
         assert_eq!(loaded.roots, [music]);
         assert_eq!(loaded, report);
 
-        // The same by steps, whose lists of files go from machine to machine.
+        // The same with separate stages, whose file lists are passed between machines.
         let steps = Steps::new(options, &folder.path().join(name(b"p\xe4rts"))).unwrap();
         let listing = steps.list(Vec::new(), &Silent).unwrap();
         steps.read(&[0], "one", &|_| Vec::new()).unwrap();

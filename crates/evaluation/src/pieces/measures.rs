@@ -6,6 +6,7 @@ use controlgen::piece::{Ending, Onsets, Sounds, best_scale, echoes, intervals, t
 use super::super::logistic::LogisticRegression;
 use super::super::music::description;
 use super::super::statistics::mean;
+use super::structure::{FRAMES_PER_BAR, Frame, SelfSimilarity};
 
 /// A leap is wider than a fifth, in semitones.
 const FIFTH: i32 = 7;
@@ -29,6 +30,9 @@ pub(super) struct Measures {
     pub(super) distance: Option<f64>,
     /// The largest mean similarity of windows at one distance, up to half of the piece.
     pub(super) repetition: Option<f64>,
+    /// Structureness of passages of one bar to two, two to four, and four or more, up to half of
+    /// the piece.
+    pub(super) structure: [f64; 3],
     /// Share of joins over which the top voice leaps.
     pub(super) leaps: Option<f64>,
     /// How it ends, if it does.
@@ -84,6 +88,7 @@ impl Measures {
             returns: Some(found.iter().flatten().count() as f64 / n_after),
             exact: Some(n_exact as f64 / n_after),
             distance: mean(&distances),
+            structure: structure(&sounds, key),
             repetition: (1..=windows.len() / 2).filter_map(at_distance).reduce(f64::max),
             leaps: mean(&leaps),
             ending,
@@ -107,6 +112,41 @@ impl Measures {
         let own = own.into_iter().chain([self.leaps, Some(self.empty_bars)]);
         mean.into_iter().chain(spread).chain(own.map(|value| value.unwrap_or(0.0))).collect()
     }
+}
+
+/// The structureness of windows in a row, each moved by `key` semitones, for short, middle and long
+/// passages. Where one returns by chance is short; a half that returns is as long as can be.
+fn structure(sounds: &[Sounds], key: impl Fn(usize) -> i32) -> [f64; 3] {
+    let frames: Vec<Frame> = sounds
+        .iter()
+        .enumerate()
+        .flat_map(|(at, sounds)| frames(sounds).into_iter().map(move |f| (at, f)))
+        .map(|(at, frame)| turned(&frame, key(at)))
+        .collect();
+    if frames.iter().flatten().all(|x| *x == 0.0) {
+        return [0.0; 3];
+    }
+    let half = frames.len() / 2;
+    let similarity = SelfSimilarity::of(&frames);
+    let of = |from: usize, to: usize| {
+        similarity.structureness([from * FRAMES_PER_BAR, (to * FRAMES_PER_BAR).min(half)])
+    };
+    [of(1, 2), of(2, 4), of(4, half)]
+}
+
+/// How long each pitch class sounds in each part of the bars of a window.
+fn frames(sounds: &Sounds) -> Vec<Frame> {
+    let n = FRAMES_PER_BAR * sounds.n_steps.div_ceil(sounds.bar.max(1));
+    let length = sounds.bar as f64 / FRAMES_PER_BAR as f64;
+    let mut frames = vec![[0.0; 12]; n];
+    for tone in &sounds.tones {
+        let class = usize::try_from(tone.pitch.rem_euclid(12)).unwrap_or(0);
+        for (at, frame) in frames.iter_mut().enumerate() {
+            let (from, to) = (at as f64 * length, (at + 1) as f64 * length);
+            frame[class] += ((tone.end as f64).min(to) - (tone.start as f64).max(from)).max(0.0);
+        }
+    }
+    frames
 }
 
 /// The area under the curve of a judge that learns to tell `made` from `real` pieces, each judged
@@ -169,6 +209,7 @@ mod tests {
                 exact: None,
                 distance: None,
                 repetition: None,
+                structure: [0.0; 3],
                 leaps: None,
                 ending: None,
                 empty_bars: 0.0,

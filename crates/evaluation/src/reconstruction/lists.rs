@@ -1,4 +1,4 @@
-//! Reconstruction of windows that are lists of notes, in all, by corpus and by meter.
+//! Reconstruction of windows that are lists of notes, in total, by corpus and by meter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::statistics::{Tally, bootstrap};
 
 /// Labels or meters with fewer windows are not listed.
 const MIN_WINDOWS: usize = 20;
-/// The most parts of one division that are listed.
+/// Maximum number of parts listed per division.
 const MOST_PARTS: usize = 24;
 
 const NOTE: &str = "Held-out windows, each encoded and decoded. Best: z the posterior mean, always \
@@ -23,7 +23,7 @@ temperature 1. F1 of notes: onset and pitch (or drum) both right. The other meas
 notes that are right: their family, durations and velocities at most one class off. Nearest: the \
 training window with the nearest latent as the guess.";
 
-/// Counts of notes, for F1 over any windows.
+/// Counts of notes, for the F1 of any windows.
 #[derive(Clone, Copy, Debug, Default)]
 struct Notes {
     right: f64,
@@ -102,7 +102,7 @@ impl Notes {
     }
 }
 
-/// A meter as people write it.
+/// A meter in the usual notation.
 fn meter_name(meter: Meter) -> String {
     let signature = meter.time_signature();
     format!("{}/{}", signature.numerator, signature.denominator)
@@ -121,7 +121,7 @@ fn score(encoding: NoteListEncoding, targets: &[NoteList], found: &[Vec<u16>]) -
     NoteListScore::of(targets.iter(), &found)
 }
 
-/// Twice the right notes, and the notes of both, of each window.
+/// Twice the number of correct notes, and the total number of notes of both, for each window.
 fn counts(encoding: NoteListEncoding, targets: &[NoteList], found: &[Vec<u16>]) -> Vec<Notes> {
     let found = lists(encoding, found.iter().map(Vec::as_slice));
     let of_window = |(target, found): (&NoteList, NoteList)| {
@@ -132,7 +132,7 @@ fn counts(encoding: NoteListEncoding, targets: &[NoteList], found: &[Vec<u16>]) 
     targets.iter().zip(found).map(of_window).collect()
 }
 
-/// The interval of F1 over pieces.
+/// The confidence interval of F1 over pieces.
 fn interval(side: &Partition, counts: &[Notes], seed: u64) -> Option<[f64; 2]> {
     let mut pieces = BTreeMap::<&str, Tally>::new();
     for (row, notes) in side.rows.iter().zip(counts) {
@@ -143,7 +143,7 @@ fn interval(side: &Partition, counts: &[Notes], seed: u64) -> Option<[f64; 2]> {
     bootstrap(&pieces.into_values().collect::<Vec<_>>(), seed).and_then(|(_, interval)| interval)
 }
 
-/// The places of windows that have one name, of names with enough windows, the largest first.
+/// The indices of windows with the same name, for names with enough windows, the largest first.
 fn parts(of_window: &[String]) -> Vec<(&str, Vec<usize>)> {
     let mut places = BTreeMap::<&str, Vec<usize>>::new();
     for (at, name) in of_window.iter().enumerate() {
@@ -152,7 +152,7 @@ fn parts(of_window: &[String]) -> Vec<(&str, Vec<usize>)> {
     let mut parts: Vec<_> = places.into_iter().filter(|(_, p)| p.len() >= MIN_WINDOWS).collect();
     parts.sort_by_key(|(_, places)| std::cmp::Reverse(places.len()));
     let names: BTreeSet<&str> = parts.iter().map(|(name, _)| *name).collect();
-    // Names of files tell nothing.
+    // File names carry no information.
     if names.len() < 2 {
         parts.clear();
     }
@@ -160,7 +160,7 @@ fn parts(of_window: &[String]) -> Vec<(&str, Vec<usize>)> {
     parts
 }
 
-/// For each held-out window the training window with the nearest latent.
+/// For each held-out window, the training window with the nearest latent.
 fn nearest_windows(model: &Model, data: &EvalData) -> Vec<Vec<u16>> {
     let space = model.latent_space();
     let known = space.project_all(&data.train.mu);

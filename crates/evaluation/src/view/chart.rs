@@ -1,4 +1,4 @@
-//! Curves, maps and matrices as SVG and HTML, in colors of the page.
+//! Curves, maps and matrices as SVG and HTML, in the colors of the page.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::number;
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 320.0;
-/// Room for the axes: left, right, top, bottom.
+/// Margins for the axes: left, right, top, bottom.
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
@@ -48,7 +48,7 @@ pub(super) fn draw(chart: &Chart) -> String {
     }
 }
 
-/// A matrix's cell, the darker the larger its share.
+/// A matrix's cell; the larger its value, the darker.
 fn cell(share: f64) -> String {
     let percent = 100.0 * share;
     let strong = if share > 0.5 { " class=\"strong\"" } else { "" };
@@ -67,7 +67,7 @@ fn legend(series: &[Series]) -> String {
     format!("<p class=\"legend\">{entries}</p>")
 }
 
-/// Text in HTML.
+/// Escapes text for HTML.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -129,7 +129,7 @@ impl Frame {
         let points: Vec<String> = series.points.iter().map(|point| place(*point)).collect();
         write!(svg, "<polyline class=\"s{color}\" points=\"{}\"/>", points.join(" "))
             .expect("a string");
-        // Curves of many points need no marks.
+        // Curves of many points have no marks.
         if series.points.len() <= 15 {
             svg.push_str(&self.dots(series, color));
         }
@@ -149,7 +149,7 @@ impl Frame {
         series.points.iter().map(dot).collect()
     }
 
-    /// The axes with their ticks, and what is drawn between them.
+    /// The axes with their ticks, and the contents between them.
     fn draw(&self, x_label: &str, y_label: &str, body: &str) -> String {
         let mut svg = format!(
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{} by {}\">",
@@ -193,7 +193,7 @@ impl Frame {
         svg
     }
 
-    /// Round numbers on an axis; 1, 2 and 5 times powers of ten.
+    /// Round numbers on an axis: 1, 2 and 5 times powers of ten.
     fn ticks(&self, axis: usize) -> Vec<f64> {
         let (low, high) = (self.low[axis], self.high[axis]);
         if axis == 0 && self.log_x {
@@ -206,7 +206,7 @@ impl Frame {
         let step = step.unwrap_or(10.0 * power);
         let first = (low / step).ceil();
         let n = ((high / step).floor() - first).clamp(0.0, 20.0) as i32;
-        // Divided by whole numbers where it can be: 0.3, not 0.30000000000000004.
+        // Divided by whole numbers if possible: 0.3, not 0.30000000000000004.
         (0..=n).map(|i| ((first + f64::from(i)) * step / power).round() * power).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! A report as one HTML file: no other file, no network, light and dark.
+//! A report as one HTML file: no other files, no network, light and dark mode.
 
 use std::fmt::Write;
 
@@ -14,14 +14,14 @@ use super::{beside, goal, headline, interval, number, subject};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// A note as the player of `note-render` takes it: start and end in seconds, pitch, velocity,
+/// A note in the format of `note-render`'s player: start and end in seconds, pitch, velocity,
 /// program, instrument, and 1 for a drum.
 type PlayedNote = (f64, f64, u8, u8, u8, u32, u8);
 
 /// The report as one HTML file.
 ///
 /// # Panics
-/// If the report is of another kind, and has tokens that this one does not know.
+/// If the report is of another kind, with tokens unknown to this one.
 pub fn html(report: &EvalReport, kind: &Kind) -> String {
     let contents: String = report
         .sections
@@ -31,7 +31,7 @@ pub fn html(report: &EvalReport, kind: &Kind) -> String {
     let mut takes: Vec<Vec<PlayedNote>> = Vec::new();
     let sections: String =
         report.sections.iter().map(|section| of_section(section, kind, &mut takes)).collect();
-    // Numbers only: nothing in it can end its script.
+    // Only numbers: nothing in it can end the script.
     let takes = serde_json::to_string(&takes).expect("plain numbers");
     let script = bundle(&[DRUMS, VOICES, PLAYER, SCRIPT]);
     format!(

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::super::report::{Chart, EvalReport, Figure, Section};
 use super::{beside, goal, headline, interval, number, subject};
 
-/// The report as Markdown: tables, matrices and curves as numbers. Pictures are in the HTML.
+/// The report as Markdown: tables, matrices, and curves as numbers. Images are in the HTML.
 pub fn markdown(report: &EvalReport) -> String {
     let mut text = format!("# Evaluation\n\n{}\n\n", subject(report));
     text.push_str(&table(&headline(report)));
@@ -47,7 +47,7 @@ fn table(figures: &[&Figure]) -> String {
     text
 }
 
-/// Text that can't end its cell.
+/// Escapes text that would end its cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
@@ -82,7 +82,7 @@ fn of_chart(chart: &Chart) -> String {
             }
             text
         }
-        // A map is for the eye.
+        // A map is only useful as an image.
         Chart::Map { .. } => String::new(),
     }
 }

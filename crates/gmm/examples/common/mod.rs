@@ -1,4 +1,4 @@
-//! Tables of numbers and shapes of covariances, shared by the examples.
+//! Tables of numbers and covariance types, shared by the examples.
 #![allow(dead_code, clippy::missing_panics_doc, reason = "each example uses its share of this")]
 
 use anyhow::{Context, Result, bail, ensure};
@@ -7,7 +7,7 @@ use gmm::CovarianceType;
 use serde_json::Value;
 use std::path::Path;
 
-/// Shapes of covariances, as arguments name them.
+/// Covariance types, as named in arguments.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Shape {
     Full,
@@ -96,7 +96,7 @@ impl Table {
     }
 
     /// The values rounded to `f32`.
-    #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is asked for")]
+    #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is intended")]
     pub(crate) fn to_f32(&self) -> Vec<f32> {
         self.values.iter().map(|v| *v as f32).collect()
     }

@@ -1,8 +1,8 @@
-//! Measures of the agreement of two partitions, all from their [`Contingency`] table.
+//! Measures of agreement of two partitions, all computed from their [`Contingency`] table.
 
 use std::collections::BTreeMap;
 
-/// Total weight of the things in each pair of classes of two partitions, and its sums.
+/// Total weight of the items in each pair of classes of two partitions, with row and column sums.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contingency {
     joint: BTreeMap<(usize, usize), f64>,
@@ -12,7 +12,7 @@ pub struct Contingency {
 }
 
 impl Contingency {
-    /// Counts the pairs of labels of the same things.
+    /// Counts the pairs of labels of the same items.
     ///
     /// # Panics
     /// If the labelings have different lengths.
@@ -20,7 +20,7 @@ impl Contingency {
         Self::weighted(first, second, |_| 1.0)
     }
 
-    /// [`new`](Self::new) with thing `n` counted `weight(n)` times.
+    /// Like [`new`](Self::new), with item `n` counted `weight(n)` times.
     ///
     /// # Panics
     /// If the labelings have different lengths.
@@ -82,13 +82,13 @@ impl Contingency {
     /// 2010), where `E` is the mean of `I` over random partitions of the same sizes: 1 for the same
     /// partition, 0 by chance on average.
     ///
-    /// Counts are rounded to whole numbers for `E`, which is defined for these only.
+    /// Counts are rounded to whole numbers for `E`, which is defined only for these.
     pub fn adjusted_mutual_information(&self) -> f64 {
         let (first, second) = self.entropies();
         let (mutual, mean) = (self.mutual_information(), f64::midpoint(first, second));
         let expected = self.expected_mutual_information();
-        // If all is one class in both, or each thing is a class in both, chance can't be told
-        // apart.
+        // If both have a single class, or each item is a class in both, there is no difference from
+        // chance.
         if mean - expected > 1e-12 {
             (mutual - expected) / (mean - expected)
         } else {
@@ -106,7 +106,7 @@ impl Contingency {
         let (rows, columns) = (sizes(&self.first), sizes(&self.second));
         let n: usize = rows.iter().sum();
         let n = n.max(columns.iter().sum());
-        // ln k! of all k up to n.
+        // `ln k!` for all `k` up to `n`.
         let mut ln_factorial = vec![0.0; n + 1];
         for k in 1..=n {
             ln_factorial[k] = ln_factorial[k - 1] + (k as f64).ln();
@@ -144,7 +144,7 @@ impl Contingency {
     }
 }
 
-/// [`Contingency::adjusted_rand_index`] of two labelings of the same things.
+/// [`Contingency::adjusted_rand_index`] of two labelings of the same items.
 ///
 /// # Panics
 /// If the labelings have different lengths.
@@ -152,7 +152,7 @@ pub fn adjusted_rand_index(a: &[usize], b: &[usize]) -> f64 {
     Contingency::new(a, b).adjusted_rand_index()
 }
 
-/// [`Contingency::normalized_mutual_information`] of two labelings of the same things.
+/// [`Contingency::normalized_mutual_information`] of two labelings of the same items.
 ///
 /// # Panics
 /// If the labelings have different lengths.
@@ -160,7 +160,7 @@ pub fn normalized_mutual_information(a: &[usize], b: &[usize]) -> f64 {
     Contingency::new(a, b).normalized_mutual_information()
 }
 
-/// [`Contingency::adjusted_mutual_information`] of two labelings of the same things.
+/// [`Contingency::adjusted_mutual_information`] of two labelings of the same items.
 ///
 /// # Panics
 /// If the labelings have different lengths.
@@ -168,7 +168,7 @@ pub fn adjusted_mutual_information(a: &[usize], b: &[usize]) -> f64 {
     Contingency::new(a, b).adjusted_mutual_information()
 }
 
-/// [`adjusted_rand_index`] with thing `n` counted `weight(n)` times.
+/// Like [`adjusted_rand_index`], with item `n` counted `weight(n)` times.
 pub(crate) fn weighted_rand_index(a: &[usize], b: &[usize], weight: impl Fn(usize) -> f64) -> f64 {
     Contingency::weighted(a, b, weight).adjusted_rand_index()
 }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn rand_index_of_small_partitions() {
         assert!((adjusted_rand_index(&[0, 0, 1, 1], &[5, 5, 2, 2]) - 1.0).abs() < 1e-15);
-        // Joint counts [[1, 1], [0, 2]]: together 1, in a 2, in b 3, expected 1, most 2.5: 0.
+        // Joint counts [[1, 1], [0, 2]]: together 1, in a 2, in b 3, expected 1, maximum 2.5: 0.
         assert!(adjusted_rand_index(&[0, 0, 1, 1], &[0, 1, 1, 1]).abs() < 1e-15);
     }
 

@@ -27,7 +27,7 @@ pub struct KMeans {
     max_iter: usize,
 }
 
-/// Clusters that k-means found.
+/// Clusters found by k-means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clusters {
     /// Number of features of a center.
@@ -41,19 +41,19 @@ pub struct Clusters {
 }
 
 impl KMeans {
-    /// `n_clusters` clusters, the best of 4 starts, at most 300 iterations.
+    /// Creates k-means with `n_clusters` clusters: the best of 4 starts, at most 300 iterations.
     pub fn new(n_clusters: usize) -> Self {
         Self { n_clusters, n_init: 4, max_iter: 300 }
     }
 
-    /// Number of starts, of which the tightest result is kept; at least 1 is run.
+    /// Sets the number of starts, of which the tightest result is kept; at least 1 is run.
     #[must_use]
     pub fn n_init(mut self, n_init: usize) -> Self {
         self.n_init = n_init;
         self
     }
 
-    /// Maximum number of Lloyd iterations of a start.
+    /// Sets the maximum number of Lloyd iterations of a start.
     #[must_use]
     pub fn max_iter(mut self, max_iter: usize) -> Self {
         self.max_iter = max_iter;
@@ -63,15 +63,15 @@ impl KMeans {
     /// Clusters points. The same points and seed give the same bits with any number of threads.
     ///
     /// # Errors
-    /// [`PointsError::TooFewRows`] if there are fewer points than clusters, or no cluster is
-    /// wanted.
+    /// Returns [`PointsError::TooFewRows`] if there are fewer points than clusters, or if the
+    /// number of clusters is 0.
     pub fn fit(&self, points: Matrix<'_>, seed: u64) -> Result<Clusters, PointsError> {
         let (n_rows, n_clusters, d) = (points.n_rows(), self.n_clusters, points.n_columns());
         if n_rows < n_clusters || n_clusters == 0 {
             return Err(PointsError::TooFewRows { n_rows, n_clusters });
         }
         let weights = vec![1.0; n_rows];
-        // k-means++ looks among the first rows, which must be a random sample.
+        // k-means++ takes the first rows, which must be a random sample.
         let order = index::sample(&mut stream(seed, Purpose::KMeans, 0), n_rows, n_rows).into_vec();
         let shuffled: Vec<f64> = order.iter().flat_map(|row| points.row(*row)).copied().collect();
         let rows = Points::new(&shuffled, &weights, &View::raw(&vec![0.0; d]));

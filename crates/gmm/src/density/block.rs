@@ -1,4 +1,4 @@
-//! Log densities of a block of rows under every component, and their normalization over components.
+//! Log densities of a block of rows under all components, and their normalization over components.
 //!
 //! A block's values are stored component by component, [`BLOCK_ROWS`] apart, at
 //! `block[k * BLOCK_ROWS + row]`.
@@ -12,8 +12,8 @@ use crate::kernels::{exponential, low_rank};
 use crate::parallel::grain;
 use rayon::prelude::*;
 
-/// Rows that one task of the E step handles; with 256 features in `f64` a block is 512 KiB, half of
-/// a common L2.
+/// Number of rows per task of the E step; with 256 features in `f64` a block is 512 KiB, half of a
+/// common L2.
 pub(crate) const BLOCK_ROWS: usize = 256;
 
 /// Scratch space of one thread.
@@ -22,14 +22,14 @@ pub(crate) struct DensityScratch<T> {
     panels: PanelScratch<T>,
     /// Whether the current block is in `panels`.
     packed: bool,
-    /// The block less a point, for diagonal shapes.
+    /// The block minus a point, for diagonal covariances.
     tiled: TiledRows<T>,
     /// Whether the current block is in `tiled`.
     is_tiled: bool,
     partial: Aligned<T>,
-    /// Distances of all rows of the block to one component.
+    /// Distances of all rows of the block from one component.
     distances: Vec<f64>,
-    /// All rows of a block, once per component.
+    /// Row indices of a block, repeated for each component.
     all: Vec<u32>,
     spans: Vec<(usize, usize)>,
     /// One row, whitened.
@@ -39,12 +39,12 @@ pub(crate) struct DensityScratch<T> {
 }
 
 impl<T: Real> DensityScratch<T> {
-    /// Space for blocks of rows of `d` values.
+    /// Creates space for blocks of rows with `d` values.
     pub(crate) fn new(d: usize) -> Self {
         Self::of_rows(BLOCK_ROWS, d)
     }
 
-    /// Space for blocks of at most `n_rows` rows, at most [`BLOCK_ROWS`], of `d` values.
+    /// Creates space for blocks of at most `n_rows` rows (up to [`BLOCK_ROWS`]) with `d` values.
     pub(crate) fn of_rows(n_rows: usize, d: usize) -> Self {
         Self {
             panels: PanelScratch::new(n_rows, d),
@@ -61,7 +61,7 @@ impl<T: Real> DensityScratch<T> {
         }
     }
 
-    /// Says that the next rows are those of another block.
+    /// Marks the start of another block.
     pub(crate) fn next_block(&mut self) {
         self.packed = false;
         self.is_tiled = false;
@@ -80,8 +80,7 @@ impl<T: Real> DensityScratch<T> {
 /// A mixture's parameters in the samples' float type, ready for the block kernels.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockDensity<T> {
-    /// Taken off rows and means alike before anything is multiplied, so that nothing cancels in
-    /// data far from zero.
+    /// Subtracted from both rows and means first, to avoid cancellation in data far from zero.
     center: Vec<T>,
     shape: Shape<T>,
     /// `ln w_k - D/2 ln 2π - ½ ln |Σ_k|`.
@@ -91,21 +90,21 @@ pub(crate) struct BlockDensity<T> {
 /// Means (relative to the center) and inverse factors, laid out for their kernel.
 #[derive(Clone, Debug)]
 enum Shape<T> {
-    /// One factor per component, or one for all.
+    /// One factor per component, or one for all components.
     Triangular { means: Vec<T>, lowers: Vec<TiledLower<T>> },
     /// `1/σ` and `(c - μ)/σ`.
     Diagonal(Scales<T>),
-    /// The same of the noise, `[K, D]`, and `L⁻¹ Bᵀ`, `[K, R, D]`.
+    /// The same for the noise, `[K, D]`, and `L⁻¹ Bᵀ`, `[K, R, D]`.
     LowRank { scales: Vec<T>, shifts: Vec<T>, projections: Vec<T> },
 }
 
 impl<T: Real> BlockDensity<T> {
-    /// Prepares the densities of `means` and their `cholesky` factors, weighted by `weights`.
+    /// Prepares the densities for `means` and their `cholesky` factors, weighted by `weights`.
     pub(crate) fn new(weights: &[f64], means: &[f64], cholesky: &Cholesky) -> Self {
         Self::in_place_of(None, weights, means, cholesky)
     }
 
-    /// [`new`](Self::new) in the memory of densities that are no longer needed.
+    /// Like [`new`](Self::new), reusing the memory of densities that are no longer needed.
     pub(crate) fn in_place_of(
         spare: Option<Self>,
         weights: &[f64],
@@ -156,7 +155,7 @@ impl<T: Real> BlockDensity<T> {
         Self { center, shape, log_weighted_norm }
     }
 
-    /// Replaces what the joint log densities have besides the distances.
+    /// Replaces the terms of the joint log densities other than the distances.
     pub(crate) fn with_log_weighted_norm(mut self, log_weighted_norm: Vec<f64>) -> Self {
         self.log_weighted_norm = log_weighted_norm;
         self
@@ -175,16 +174,16 @@ impl<T: Real> BlockDensity<T> {
         &self.log_weighted_norm
     }
 
-    /// The point taken off rows and means.
+    /// The point subtracted from rows and means.
     pub(crate) fn center(&self) -> &[T] {
         &self.center
     }
 
-    /// Writes squared Mahalanobis distances of each component's rows to the places of the rows in
-    /// the lists.
+    /// Writes the squared Mahalanobis distances of each component's rows to the positions of the
+    /// rows in the lists.
     ///
-    /// A row's result has the same bits whatever else is listed. [`DensityScratch::next_block`]
-    /// comes before the first call on each block.
+    /// The result for a row has the same bits whatever else is listed.
+    /// [`DensityScratch::next_block`] must be called before the first call for each block.
     pub(crate) fn distances(
         &self,
         rows: &[T],
@@ -206,8 +205,8 @@ impl<T: Real> BlockDensity<T> {
         }
     }
 
-    /// The distances of the listed rows to one component, one after the other, for shapes that are
-    /// not diagonal.
+    /// The distances of the listed rows from one component, one after the other, for covariance
+    /// types other than diagonal.
     fn distances_of(
         &self,
         rows: &[T],
@@ -250,7 +249,7 @@ impl<T: Real> BlockDensity<T> {
         }
     }
 
-    /// Writes `ln (w_k N(x | μ_k, Σ_k))` of every row of `rows` and every component into `block`.
+    /// Writes `ln (w_k N(x | μ_k, Σ_k))` for every row of `rows` and every component to `block`.
     pub(crate) fn log_joint(&self, rows: &[T], block: &mut [f64], scratch: &mut DensityScratch<T>) {
         scratch.next_block();
         let n_rows = rows.len() / self.n_features();
@@ -271,8 +270,8 @@ impl<T: Real> BlockDensity<T> {
     }
 }
 
-/// Turns the log joint densities of a block into responsibilities, in place, and writes `ln p(x)`
-/// of each row.
+/// Converts the log joint densities of a block to responsibilities, in place, and writes `ln p(x)`
+/// for each row.
 pub(crate) fn normalize<T>(
     block: &mut [f64],
     log_likelihoods: &mut [f64],

@@ -1,29 +1,28 @@
-//! [`Background`]: mean and covariance of all samples, for starts and repairs.
+//! [`Background`]: mean and covariance of all samples, used for starts and repairs.
 
 use crate::stats::Accumulator;
 use crate::streams::{Purpose, stream};
 use crate::{Real, Samples, update};
 use rand::seq::index;
 
-/// Mean and covariance of (a fixed subset of) all samples, and the subset itself.
+/// Mean and covariance of all samples (or of a fixed subset), and the subset itself.
 pub(super) struct Background {
     pub(super) mean: Vec<f64>,
     pub(super) covariance: Pooled,
-    /// The subset, row-major, in random order: each part of it from the first row on is a random
-    /// subset too.
+    /// The subset, row-major, in random order, so that every prefix is a random subset, too.
     pub(super) rows: Vec<f64>,
     /// Their weights, all positive.
     pub(super) weights: Vec<f64>,
 }
 
-/// Covariance of the background, as much of it as the fit needs.
+/// Covariance of the background, in the form that the fit needs.
 pub(super) struct Pooled {
     matrix: Vec<f64>,
     d: usize,
 }
 
 impl Pooled {
-    /// Writes the matrix (`[D, D]`), or its diagonal (`[D]`) if there is no room for more.
+    /// Writes the matrix (`[D, D]`), or only its diagonal (`[D]`) if there is no space for more.
     pub(super) fn write(&self, values: &mut [f64]) {
         update::copy(&self.matrix, values, self.d);
     }
@@ -36,8 +35,8 @@ impl Pooled {
         self.variances().iter().sum::<f64>() / self.d as f64
     }
 
-    /// The covariance drawn towards its diagonal by `share`, with constant columns given variance
-    /// 1: always positive definite, so it can whiten anything.
+    /// The covariance shrunk toward its diagonal by `share`, with variance 1 for constant columns:
+    /// always positive definite, so it can be used for whitening.
     pub(super) fn shrunk(&self, share: f64) -> Vec<f64> {
         let d = self.d;
         let mut shrunk = self.matrix.clone();

@@ -1,4 +1,4 @@
-//! How each kind of start begins a run of EM.
+//! Initialization of an EM run for each kind of start.
 
 use super::bounds::Drift;
 use super::em_run::EmRun;
@@ -16,11 +16,11 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use std::borrow::BorrowMut;
 
-/// Runs of k-means from different centers, of which the tightest is kept.
+/// Number of k-means runs from different centers, of which the tightest is kept.
 const N_KMEANS: usize = 3;
 
 impl Start<'_> {
-    /// Gives a run of EM its start.
+    /// Initializes an EM run.
     pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
         &self,
         samples: &Samples<'_, T>,
@@ -45,7 +45,7 @@ impl Start<'_> {
             Init::ShortRuns => search::begin(self, samples, em),
             Init::Random => {
                 let mut means = Vec::with_capacity(k * d);
-                // Rows without weight count only where there are no others left.
+                // Rows without weight are used only if there are no others left.
                 let (mut rows, without): (Vec<usize>, Vec<usize>) =
                     (0..n).partition(|row| samples.weight(*row) > 0.0);
                 if rows.len() < k {
@@ -66,7 +66,7 @@ impl Start<'_> {
         stream(self.seed, Purpose::Start, u32::try_from(self.index).unwrap_or(u32::MAX))
     }
 
-    /// Leaves the moments of the starting responsibilities in the workspace.
+    /// Computes the moments of the initial responsibilities in the workspace.
     pub(super) fn responsibilities<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -132,7 +132,7 @@ impl Start<'_> {
         Ok(totals)
     }
 
-    /// Centers, `[K, D]`, of the kind of k-means that the parameters ask for.
+    /// Centers, `[K, D]`, from the kind of k-means set in the parameters.
     fn centers<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -162,7 +162,7 @@ impl Start<'_> {
         })
     }
 
-    /// The subset under the distances of `metric`.
+    /// The subset in the coordinates of `metric`.
     fn points(&self, metric: &[f64]) -> Points {
         let (rows, weights) = self.background.rows();
         Points::new(rows, weights, &View::whitened(&self.background.mean, metric))

@@ -1,16 +1,16 @@
-//! Lower bounds of distances, carried from one iteration to the next, so that most of them need not
-//! be computed.
+//! Lower bounds of distances, carried from one iteration to the next, so that most distances need
+//! not be computed.
 //!
 //! Let `m` be a row's Mahalanobis distance from a component before an M step. If `Σ_old - t Σ_new`
-//! is positive definite, every distance shrinks by no more than `√t`, and moving the mean by `Δ`
-//! takes off no more than `|L_new⁻¹ Δ|`; so `√t m - |L_new⁻¹ Δ|` bounds the new distance from
-//! below. Where even this bound gives the row a responsibility below [`NEGLIGIBLE`], nothing is
-//! computed. Components that have settled have `t` near 1 and no shift, and most rows are then
-//! compared with one component or two.
+//! is positive definite, every distance shrinks at most by the factor `√t`, and moving the mean by
+//! `Δ` reduces it by at most `|L_new⁻¹ Δ|`; so `√t m - |L_new⁻¹ Δ|` is a lower bound of the new
+//! distance. If even this bound gives the row a responsibility below [`NEGLIGIBLE`], nothing is
+//! computed. Components that have converged have `t` near 1 and no shift, and most rows are then
+//! compared with only one or two components.
 //!
-//! The bounds are a property of each row, so what is skipped does not depend on threads.
+//! The bounds belong to each row, so the rows skipped do not depend on threads.
 
-use super::shares::Shares;
+use super::sparse::SparseResponsibilities;
 use crate::density::{BLOCK_ROWS, BlockDensity, DensityScratch};
 use crate::kernels::exponential::exponentials;
 use crate::kernels::reach::{self, ROUNDING};
@@ -20,14 +20,14 @@ use crate::stats::NEGLIGIBLE;
 use crate::{Covariances, GaussianMixture, Real, linalg};
 use rayon::prelude::*;
 
-/// Shares `t` that are tried, largest first.
+/// Values of `t` to try, largest first.
 const LADDER: [f64; 11] = [0.999_99, 0.999, 0.98, 0.92, 0.82, 0.7, 0.55, 0.4, 0.25, 0.12, 0.04];
 
 /// Bounds of the distances of one block's rows.
 pub(super) struct BlockBounds {
     /// Lower bounds of Mahalanobis distances (not squared), `[K][rows of the block]`.
     distances: Vec<f32>,
-    /// The component that each row belonged to most.
+    /// The most probable component of each row.
     best: Vec<u16>,
 }
 
@@ -36,31 +36,31 @@ impl BlockBounds {
         Self { distances: vec![0.0; n_components * block_rows], best: vec![0; block_rows] }
     }
 
-    /// The component that a row belonged to most in the last E step.
+    /// The most probable component of a row in the last E step.
     pub(super) fn best(&self, row: usize) -> usize {
         usize::from(self.best[row])
     }
 
-    /// Forgets everything.
+    /// Discards all bounds.
     pub(super) fn reset(&mut self) {
         self.distances.fill(0.0);
         self.best.fill(0);
     }
 }
 
-/// How much each component's distances may have shrunk in an M step.
+/// Maximum shrinkage of each component's distances in an M step.
 pub(super) struct Drift {
     /// `√t` and `|L_new⁻¹ Δμ|`.
     steps: Vec<(f32, f32)>,
 }
 
 impl Drift {
-    /// Nothing is known: all bounds fall to zero.
+    /// No information: all bounds become zero.
     pub(super) fn unknown(n_components: usize) -> Self {
         Self { steps: vec![(0.0, f32::MAX); n_components] }
     }
 
-    /// From one mixture to another of the same shape.
+    /// The drift from one mixture to another of the same type.
     pub(super) fn between(old: &GaussianMixture, new: &GaussianMixture) -> Self {
         let d = old.n_features();
         let shared = match (old.covariances(), new.covariances()) {
@@ -85,7 +85,8 @@ impl Drift {
             let shift = new.cholesky().length(k, &moved);
             ((t.sqrt() * (1.0 - ROUNDING)) as f32, (shift * (1.0 + ROUNDING)) as f32)
         };
-        // A few Cholesky factors each for dense covariances, a pass over the values for others.
+        // A few Cholesky factorizations each for dense covariances; one pass over the values for
+        // others.
         let operations = match new.covariances() {
             Covariances::Full(_) | Covariances::LowRank { .. } => 2 * d * d * d,
             Covariances::Tied(_) => d * d,
@@ -96,16 +97,16 @@ impl Drift {
     }
 }
 
-/// The smallest `old / new`.
+/// The smallest ratio `old / new`.
 fn least_ratio(old: &[f64], new: &[f64]) -> f64 {
     old.iter().zip(new).map(|(old, new)| old / new).fold(f64::INFINITY, f64::min)
 }
 
 /// The largest `t` of [`LADDER`] for which `old - t new` is positive definite; 0 if there is none.
 fn shrinking(old: &[f64], new: &[f64], d: usize) -> f64 {
-    // A factor found in floating point proves as much of a matrix whose diagonal is smaller by this
-    // share (Higham 2002, section 10.1: the factor's backward error is below (d + 1) eps |a_ii
-    // a_jj|^½ for each element).
+    // A floating-point factor proves positive definiteness for a matrix whose diagonal is smaller
+    // by this fraction (Higham 2002, section 10.1: the factor's backward error is below (d + 1) eps
+    // |a_ii a_jj|^½ for each element).
     let margin = 2.0 * (d * (d + 1)) as f64 * f64::EPSILON;
     let mut difference = Vec::with_capacity(d * d);
     let mut holds = |t: f64| {
@@ -119,7 +120,7 @@ fn shrinking(old: &[f64], new: &[f64], d: usize) -> f64 {
     if holds(LADDER[0]) {
         return LADDER[0];
     }
-    // What holds for one share holds for all smaller ones.
+    // If it holds for one value, it holds for all smaller ones.
     let (mut low, mut high) = (1, LADDER.len());
     while low < high {
         let middle = usize::midpoint(low, high);
@@ -131,16 +132,16 @@ fn shrinking(old: &[f64], new: &[f64], d: usize) -> f64 {
 /// Working space of [`expectation`] for blocks of at most [`BLOCK_ROWS`] rows.
 pub(super) struct BlockScratch<T> {
     density: DensityScratch<T>,
-    /// `ln p(x)` of each row, the answer.
+    /// Result: `ln p(x)` of each row.
     pub(super) log_likelihoods: Vec<f64>,
     /// Largest log joint density of each row so far.
     max: Vec<f64>,
     sum: Vec<f64>,
-    /// The component that each row belonged to most in the last iteration.
+    /// The most probable component of each row in the last iteration.
     before: Vec<u16>,
-    /// Whether a row comes near enough to the current component.
+    /// Whether a row is close enough to the current component.
     wanted: Vec<bool>,
-    /// Bounds of the distances just computed.
+    /// Bounds of the distances computed last.
     lows: Vec<f32>,
 }
 
@@ -157,7 +158,7 @@ impl<T: Real> BlockScratch<T> {
         }
     }
 
-    /// Says that the next rows are those of another block.
+    /// Marks the start of another block.
     pub(super) fn next_block(&mut self) {
         self.density.next_block();
     }
@@ -168,16 +169,16 @@ impl<T: Real> BlockScratch<T> {
     }
 }
 
-/// E step of one block: responsibilities above [`NEGLIGIBLE`] into `shares`, log densities into the
-/// scratch space.
+/// E step for one block: writes responsibilities above [`NEGLIGIBLE`] to `shares`, and log
+/// densities to the scratch space.
 ///
-/// Omitted responsibilities change no `p(x)` by more than `K` times [`NEGLIGIBLE`], relatively.
+/// Omitted responsibilities change `p(x)` by at most a relative `K` times [`NEGLIGIBLE`].
 pub(super) fn expectation<T: Real>(
     rows: &[T],
     density: &BlockDensity<T>,
     drift: &Drift,
     bounds: &mut BlockBounds,
-    shares: &mut Shares,
+    shares: &mut SparseResponsibilities,
     scratch: &mut BlockScratch<T>,
 ) {
     let (n_rows, norms) = (rows.len() / density.n_features(), density.log_weighted_norm());
@@ -187,7 +188,7 @@ pub(super) fn expectation<T: Real>(
     let stride = bounds.best.len();
     panels.next_block();
     shares.clear();
-    // First the component that each row belonged to: it is probably still the best.
+    // First the row's previous component, which is probably still the best.
     max.fill(f64::NEG_INFINITY);
     before.copy_from_slice(&bounds.best[..n_rows]);
     for (row, k) in (0_u32..).zip(before.iter()) {
@@ -207,13 +208,14 @@ pub(super) fn expectation<T: Real>(
         }
     }
     shares.settle();
-    // Then those that come near enough to it, which is looked up in `sum`.
+    // Then the components close enough to it, by the threshold in `sum`.
     let cut = NEGLIGIBLE.ln();
     for (reach, max) in sum.iter_mut().zip(max.iter()) {
         *reach = *max + cut;
     }
     for (k, norm) in norms.iter().enumerate() {
-        // Rows without any density so far have a reach of minus infinity: everything is looked at.
+        // Rows without any density so far have a threshold of minus infinity, so all components are
+        // examined.
         reach::within(&bounds.distances[k * stride..][..n_rows], sum, *norm, wanted);
         let (listed, _) = shares.of(k);
         listed.iter().for_each(|row| wanted[*row as usize] = false);
@@ -237,10 +239,10 @@ pub(super) fn expectation<T: Real>(
     normalize(norms.len(), shares, max, sum, &mut log_likelihoods[..n_rows]);
 }
 
-/// Turns log joint densities into responsibilities.
+/// Converts log joint densities to responsibilities.
 fn normalize(
     n_components: usize,
-    shares: &mut Shares,
+    shares: &mut SparseResponsibilities,
     max: &mut [f64],
     sum: &mut [f64],
     log_likelihoods: &mut [f64],

@@ -10,20 +10,20 @@ use crate::report::{PriorShare, Repair};
 use crate::values::Values;
 use crate::{CovarianceType, GaussianMixture, Real, Samples};
 
-/// A run of EM and the model it is at.
+/// An EM run with its current model.
 pub(super) struct EmRun<'a, T, W> {
     samples: &'a Samples<'a, T>,
     workspace: W,
     m_step: MStep<'a>,
     model: Option<GaussianMixture>,
     drift: Drift,
-    /// The last density, whose memory serves for the next.
+    /// The last density, whose memory is reused for the next.
     spare: Option<BlockDensity<T>>,
     lower_bounds: Vec<f64>,
 }
 
 impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
-    /// A run that still needs a start.
+    /// Creates a run without a start.
     pub(super) fn new(
         values: &'a Values,
         background: &'a Background,
@@ -47,13 +47,13 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         self.model = Some(model);
     }
 
-    /// Starts at these means, `[K, D]`, equal weights and the covariance of the background.
+    /// Starts at these means, `[K, D]`, with equal weights and the covariance of the background.
     pub(super) fn start_at_means(&mut self, means: &[f64]) -> Result<(), FitError> {
         self.model = Some(self.m_step.everywhere_alike(means)?);
         Ok(())
     }
 
-    /// Starts at the components that the labels of the rows make.
+    /// Starts at the components given by the labels of the rows.
     pub(super) fn start_at_labels(&mut self, labels: &[u32]) -> Result<(), FitError> {
         let samples = self.samples;
         let centers = self.m_step.everywhere();
@@ -62,7 +62,7 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         })
     }
 
-    /// Starts at the components of responsibilities whose moments `fill` leaves in the workspace.
+    /// Starts at the components of responsibilities whose moments `fill` computes in the workspace.
     pub(super) fn start_at_responsibilities(
         &mut self,
         fill: impl FnOnce(&mut Workspace<T>) -> Result<PassTotals, FitError>,
@@ -74,7 +74,7 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         Ok(())
     }
 
-    /// One E step and one M step; returns the mean log likelihood before the latter.
+    /// One E step and one M step; returns the mean log likelihood before the M step.
     pub(super) fn step(&mut self) -> Result<f64, FitError> {
         let iteration = self.lower_bounds.len() + 1;
         let model = self.model.as_ref().expect("a run is given a start before its first step");
@@ -99,25 +99,25 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         Ok(bound)
     }
 
-    /// Steps made.
+    /// Number of steps done.
     pub(super) fn n_iter(&self) -> usize {
         self.lower_bounds.len()
     }
 
-    /// The mean log likelihood before the last M step; minus infinity before the first.
+    /// The mean log likelihood before the last M step; minus infinity before the first one.
     pub(super) fn bound(&self) -> f64 {
         self.lower_bounds.last().copied().unwrap_or(f64::NEG_INFINITY)
     }
 
-    /// Whether some component holds so few rows that its covariance is an accident of these rows,
-    /// or of `reg_covar`: a likelihood that rests on it says nothing.
+    /// Whether some component has so few rows that its covariance depends on chance or on
+    /// `reg_covar`, so that the likelihood is meaningless.
     pub(super) fn is_degenerate(&self) -> bool {
         let Some(model) = &self.model else { return false };
         if model.covariance_type() == CovarianceType::Tied {
             return false;
         }
-        // Two points may lie together by accident in any number of dimensions; on a line they are
-        // the least that spread.
+        // Two points may be close by chance in any number of dimensions; on a line, two are the
+        // minimum for a spread.
         let least = model.n_features().min(3);
         let smallest = model.weights().iter().copied().fold(f64::INFINITY, f64::min);
         smallest * self.samples.effective_size() < least as f64 + 0.5
@@ -129,7 +129,7 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         model.score(samples).expect("samples of the same features")
     }
 
-    /// The component that each of other samples most likely belongs to.
+    /// The most probable component of each of the given samples.
     pub(super) fn labels(&self, samples: &Samples<'_, T>) -> Vec<usize> {
         let model = self.model.as_ref().expect("a run is given a start before it is used");
         model.predict(samples).expect("samples of the same features")
@@ -139,7 +139,7 @@ impl<'a, T: Real, W: std::borrow::BorrowMut<Workspace<T>>> EmRun<'a, T, W> {
         self.model.expect("a run is given a start before it ends")
     }
 
-    /// The model, the bounds, and what the M steps noted.
+    /// The model, the bounds, and the records of the M steps.
     pub(super) fn finish(self) -> (GaussianMixture, Vec<f64>, Vec<PriorShare>, Vec<Repair>) {
         let shares = self.m_step.prior_shares();
         let model = self.model.expect("a run is given a start before it ends");

@@ -1,4 +1,4 @@
-//! [`FitError`], and the checks before a fit that end in it.
+//! [`FitError`], and the checks before a fit.
 
 use crate::model::find_too_large;
 use crate::values::{ParamError, Values};
@@ -22,22 +22,22 @@ pub enum FitError {
         /// Number of components.
         n_components: usize,
     },
-    /// The prior has another number of features than the samples.
+    /// The prior and the samples have different numbers of features.
     #[error("the prior has {found} features where the samples have {expected}")]
     PriorFeatures {
-        /// Features of the prior.
+        /// Number of features of the prior.
         found: usize,
-        /// Features of the samples.
+        /// Number of features of the samples.
         expected: usize,
     },
-    /// There are as many factors as features, or more.
+    /// The number of factors is not below the number of features.
     #[error(
         "rank {rank} needs more than {rank} features, and there are {n_features}; use full covariances"
     )]
     TooManyFactors {
-        /// Factors asked for.
+        /// Number of factors requested.
         rank: usize,
-        /// Features of the samples.
+        /// Number of features of the samples.
         n_features: usize,
     },
     /// A value is so large that its square overflows.
@@ -54,33 +54,33 @@ pub enum FitError {
         /// Largest magnitude allowed.
         limit: f64,
     },
-    /// A start that the caller gave does not fit the samples or the parameters.
+    /// A start given by the caller does not fit the samples or the parameters.
     #[error("the given start has {found} {what} where {expected} are needed")]
     BadStart {
-        /// The property that doesn't fit.
+        /// The mismatched property.
         what: &'static str,
         /// The given value.
         found: String,
         /// Required value.
         expected: String,
     },
-    /// A covariance is not positive definite and `reg_covar` is too small to help.
+    /// A covariance is not positive definite, and `reg_covar` is too small.
     #[error(
         "component {component} has a singular covariance; raise `reg_covar` (now {reg_covar:e}) or lower `n_components`"
     )]
     Singular {
         /// The component, counted from 0.
         component: usize,
-        /// The regularization in force.
+        /// The regularization used.
         reg_covar: f64,
     },
-    /// The covariance of all samples is not positive definite, so that no start can measure
-    /// distances by it.
+    /// The covariance of all samples is not positive definite, so no start can measure distances
+    /// with it.
     #[error(
         "the covariance of all samples is singular; drop columns that depend on others, or raise `reg_covar` (now {reg_covar:e})"
     )]
     SingularMetric {
-        /// The regularization in force.
+        /// The regularization used.
         reg_covar: f64,
     },
     /// Some samples have no density under any component, so the likelihood is not finite.
@@ -104,12 +104,12 @@ pub enum FitError {
 }
 
 impl FitError {
-    /// Whether another start of the same fit may do better.
+    /// Whether another start of the same fit may succeed.
     pub(super) fn is_of_the_start(&self) -> bool {
         matches!(self, Self::Singular { .. } | Self::NotFinite { .. })
     }
 
-    /// What keeps parameters from being a mixture, as a failure of the fit that found them.
+    /// Converts an invalid mixture to the failure of the fit that produced it.
     pub(super) fn of_model(error: &ModelError, reg_covar: f64) -> Self {
         match error {
             ModelError::NotPositiveDefinite { component } => {
@@ -120,7 +120,7 @@ impl FitError {
     }
 }
 
-/// Refuses too few samples, and values whose squares would overflow.
+/// Rejects too few samples, and values whose squares would overflow.
 pub(super) fn check_size<T: Real>(
     values: &Values,
     samples: &Samples<'_, T>,

@@ -1,4 +1,4 @@
-//! The M step: parameters from moments, and the repair of components that have none.
+//! The M step: parameters from moments, and the repair of empty components.
 
 use super::background::Background;
 use super::error::FitError;
@@ -9,14 +9,14 @@ use crate::update::{self, CovarianceUpdate, factored};
 use crate::values::Values;
 use crate::{CovarianceType, Covariances, GaussianMixture, Real, Samples};
 
-/// A component that holds less than this share of an average row has lost its rows.
+/// A component with less than this fraction of an average row is empty.
 const STARVED: f64 = 1e-8;
-/// How often a start may move starved components elsewhere before it gives up on them.
+/// Maximum number of times a start moves empty components before it gives up on them.
 const MAX_RESEEDS: usize = 10;
-/// How often a singular covariance gets a larger ridge before the fit fails.
+/// Maximum number of times the ridge of a singular covariance is increased before the fit fails.
 const MAX_RIDGES: i32 = 8;
 
-/// Turns moments into parameters, and remembers what had to be repaired.
+/// Converts moments to parameters, and records repairs.
 pub(super) struct MStep<'a> {
     values: &'a Values,
     background: &'a Background,
@@ -24,7 +24,7 @@ pub(super) struct MStep<'a> {
     n_reseeds: usize,
     repairs: Vec<Repair>,
     prior_shares: Vec<PriorShare>,
-    /// A mixture whose memory serves for the next.
+    /// A mixture whose memory is reused for the next one.
     spare: Option<GaussianMixture>,
 }
 
@@ -41,17 +41,18 @@ impl<'a> MStep<'a> {
         }
     }
 
-    /// The mean of all samples, once per component.
+    /// The mean of all samples, repeated for each component.
     pub(super) fn everywhere(&self) -> Vec<f64> {
         self.background.mean.repeat(self.values.n_components)
     }
 
-    /// Takes a mixture that is no longer needed: matrices of the next update go into its memory.
+    /// Recycles a mixture that is no longer needed: the next update reuses its matrices.
     pub(super) fn recycle(&mut self, model: GaussianMixture) {
         self.spare = Some(model);
     }
 
-    /// How much of each component of the last update came from the prior or from shrinkage.
+    /// The fraction of each component in the last update that came from the prior or from
+    /// shrinkage.
     pub(super) fn prior_shares(&self) -> Vec<PriorShare> {
         self.prior_shares.clone()
     }
@@ -63,8 +64,7 @@ impl<'a> MStep<'a> {
     /// Parameters that maximize the expected log likelihood (Bishop, PRML, Eq. 9.24–9.26), with
     /// `reg_covar` added to the diagonal of every covariance.
     ///
-    /// A component that has lost all its rows is moved to `worst_row`, with the covariance of all
-    /// samples.
+    /// An empty component is moved to `worst_row`, with the covariance of all samples.
     pub(super) fn update<T: Real>(
         &mut self,
         statistics: &Statistics<'_>,
@@ -80,7 +80,7 @@ impl<'a> MStep<'a> {
         let mut starved = vec![false; moments.len()];
         for (k, component) in moments.iter().enumerate() {
             if let Some(prior) = &self.values.prior {
-                // The prior holds up whatever has lost its rows.
+                // With a prior, empty components stay valid.
                 let alpha = prior.weight_concentration - 1.0;
                 weights[k] =
                     (alpha + component.count) / (alpha * moments.len() as f64 + self.total_weight);
@@ -94,7 +94,7 @@ impl<'a> MStep<'a> {
             starved[k] = true;
             if self.n_reseeds < MAX_RESEEDS {
                 self.n_reseeds += 1;
-                // Several at once go to different rows, spread evenly from the worst one.
+                // Several empty components go to different rows, evenly spaced from the worst one.
                 let n_before = starved[..k].iter().filter(|s| **s).count();
                 let step = samples.n_samples() / moments.len() + 1;
                 let row = (worst_row + n_before * step) % samples.n_samples();
@@ -157,7 +157,7 @@ impl<'a> MStep<'a> {
         self.factorize(vec![1.0 / k as f64; k], means.to_vec(), covariances, None, 0)
     }
 
-    /// What factor analysis may not take a feature's own variance below.
+    /// Lower limit of a feature's own variance in factor analysis.
     fn noise_floor(&self) -> f64 {
         let scale = self.background.covariance.mean_variance();
         self.values.reg_covar.max(scale * 1e-12).max(f64::MIN_POSITIVE)
@@ -167,7 +167,7 @@ impl<'a> MStep<'a> {
         self.repairs.push(Repair { iteration, component, action });
     }
 
-    /// Covariances of all components, in the memory of others; starved ones get that of all
+    /// Covariances of all components, reusing memory; empty components get the covariance of all
     /// samples.
     fn covariances(
         &mut self,
@@ -195,7 +195,7 @@ impl<'a> MStep<'a> {
             shrunk
         };
         let (covariances, shares) = update::covariances(shape, moments.len(), d, spare, write);
-        // Tied covariances have one share for all components.
+        // Tied covariances have the same value for all components.
         let shares = moments.iter().zip(shares.iter().cycle());
         let shares = shares.filter_map(|(component, share)| {
             let mean = prior.map_or(0.0, |prior| prior.mean_share(component.count));
@@ -205,8 +205,8 @@ impl<'a> MStep<'a> {
         covariances
     }
 
-    /// Factorizes the covariances; a singular one gets a growing ridge, unless regularization was
-    /// switched off.
+    /// Factorizes the covariances; a singular one gets an increasing ridge, unless regularization
+    /// is off.
     fn factorize(
         &mut self,
         weights: Vec<f64>,

@@ -1,14 +1,14 @@
 //! One pass over the samples: responsibilities by blocks of rows, then moments by component.
 //!
-//! Small moments (`K` matrices that fit a cache) are taken chunk by chunk: a task finds the
-//! responsibilities of a chunk and adds up its rows while they are in the cache; the chunks'
-//! moments are merged in order. Large moments exist once: rows are taken in super-blocks, within
-//! which the E step runs in parallel over blocks and the sums in parallel over components, each
-//! adding its rows in order. Either way no sum is split between threads, so the bits do not depend
-//! on their number, and responsibilities never exist for more rows than are at work.
+//! Small moments (`K` matrices that fit in a cache) are computed chunk by chunk: a task computes
+//! the responsibilities of a chunk and sums its rows while they are in the cache; the chunks'
+//! moments are merged in order. Large moments exist only once: rows are processed in super-blocks,
+//! within which the E step runs in parallel over blocks and the sums in parallel over components,
+//! each adding its rows in order. In both cases no sum is split between threads, so the bits do not
+//! depend on their number, and responsibilities exist only for the rows being processed.
 
 use super::bounds::{BlockBounds, BlockScratch, Drift, expectation};
-use super::shares::Shares;
+use super::sparse::SparseResponsibilities;
 use super::sums::{Centers, ChunkSums};
 use super::tied::Within;
 use crate::density::{BLOCK_ROWS, BlockDensity};
@@ -19,27 +19,27 @@ use crate::{CovarianceType, Real, Samples};
 use rayon::prelude::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Blocks in a super-block.
+/// Number of blocks in a super-block.
 const SUPER_BLOCKS: usize = 32;
-/// Rows in a chunk: a whole number of blocks of any size.
+/// Number of rows in a chunk: a multiple of all block sizes.
 const CHUNK_ROWS: usize = 8 * BLOCK_ROWS;
-/// Bytes of a block of rows for diagonal shapes, whose kernels go through the rows once per
+/// Size in bytes of a block of rows for diagonal covariances, whose kernels read the rows once per
 /// component: a quarter of a small L2.
 const DIAGONAL_BLOCK: usize = 1 << 18;
-/// Values in all components' matrices of second moments up to which every chunk may have its own: 1
-/// MiB.
+/// Maximum number of values in all components' second moments for which every chunk has separate
+/// ones: 1 MiB.
 const CHUNKED_VALUES: usize = 1 << 17;
 
-/// Bytes that all chunks at work may take, if they are not fewer than four a thread: the more there
-/// are, the less threads wait for each other.
+/// Maximum size in bytes of all chunks processed at the same time, but at least four chunks per
+/// thread: the more there are, the less threads wait for each other.
 const SLOTS_BYTES: usize = 1 << 24;
 
-/// Buffers of the EM loop, made once per fit.
+/// Buffers of the EM loop, created once per fit.
 pub(super) struct Workspace<T> {
-    /// Rows in a block; a power of two, so that it divides [`CHUNK_ROWS`].
+    /// Number of rows in a block; a power of two, so that it divides [`CHUNK_ROWS`].
     block_rows: usize,
     is_full: bool,
-    /// Whether there has been a pass since the last [`reset`](Self::reset).
+    /// Whether there was a pass since the last [`reset`](Self::reset).
     is_used: bool,
     /// Bounds of each block from the last iteration.
     bounds: Vec<BlockBounds>,
@@ -48,17 +48,16 @@ pub(super) struct Workspace<T> {
     scratch: Vec<Mutex<ThreadScratch<T>>>,
     /// Chunks processed at the same time; empty if moments are large.
     slots: Vec<Slot<T>>,
-    /// Where moments are large: responsibilities of one super-block, and the sums of each
-    /// component.
-    responsibilities: Vec<Shares>,
+    /// For large moments: responsibilities of one super-block, and the sums of each component.
+    responsibilities: Vec<SparseResponsibilities>,
     accumulators: Vec<Accumulator<T>>,
     centers: Centers<T>,
     moments: Vec<Moments>,
-    /// The scatter within all components together; for tied covariances only.
+    /// The scatter within all components together; only for tied covariances.
     within: Option<Within>,
 }
 
-/// Input of the M step from one pass.
+/// Input of the M step, from one pass.
 pub(super) struct Statistics<'a> {
     /// One per component.
     pub(super) moments: &'a [Moments],
@@ -75,10 +74,10 @@ struct Slot<T> {
 /// Working space of one thread.
 struct ThreadScratch<T> {
     block: BlockScratch<T>,
-    responsibilities: Shares,
+    responsibilities: SparseResponsibilities,
 }
 
-/// What one block adds up to.
+/// Totals of one block.
 #[derive(Clone, Copy)]
 struct BlockTotals {
     log_likelihood: f64,
@@ -86,7 +85,7 @@ struct BlockTotals {
     worst_row: usize,
 }
 
-/// What one pass adds up to, apart from the moments.
+/// Totals of one pass, apart from the moments.
 pub(super) struct PassTotals {
     /// Weighted sum of `ln p(x)`.
     pub(super) log_likelihood: f64,
@@ -113,7 +112,7 @@ impl<T: Real> Workspace<T> {
         let is_chunked = !is_full || n_components * d * d <= CHUNKED_VALUES;
         let n_threads = rayon::current_num_threads();
         let sums = || ChunkSums::new(covariance_type, n_components, d);
-        // How many chunks are at work at once changes no result: they are merged in order.
+        // The number of simultaneous chunks does not affect results: they are merged in order.
         let n_slots = if is_chunked {
             let fitting = SLOTS_BYTES / ChunkSums::<T>::bytes(covariance_type, n_components, d);
             n.div_ceil(CHUNK_ROWS).min(fitting.max(4 * n_threads))
@@ -132,14 +131,14 @@ impl<T: Real> Workspace<T> {
             scratch: (0..=n_threads)
                 .map(|_| ThreadScratch {
                     block: BlockScratch::new(d),
-                    responsibilities: Shares::new(n_shared),
+                    responsibilities: SparseResponsibilities::new(n_shared),
                 })
                 .map(Mutex::new)
                 .collect(),
             slots: (0..n_slots)
                 .map(|_| Slot { sums: sums(), blocks: Vec::with_capacity(CHUNK_ROWS / block_rows) })
                 .collect(),
-            responsibilities: vec![Shares::new(n_components); n_super],
+            responsibilities: vec![SparseResponsibilities::new(n_components); n_super],
             accumulators: (0..n_accumulators).map(|_| Accumulator::new(d)).collect(),
             centers: Centers::new(),
             moments: vec![Moments::new(covariance_type, d); n_components],
@@ -158,7 +157,7 @@ impl<T: Real> Workspace<T> {
         Statistics { moments: &self.moments, within }
     }
 
-    /// Forgets what is known of the rows from earlier iterations.
+    /// Discards all information about the rows from earlier iterations.
     pub(super) fn reset(&mut self) {
         if !std::mem::take(&mut self.is_used) {
             return;
@@ -168,8 +167,8 @@ impl<T: Real> Workspace<T> {
         bounds.for_each(BlockBounds::reset);
     }
 
-    /// E step under `density`, and the moments of its responsibilities around `centers` (`[K, D]`);
-    /// `drift` tells how far the components may have moved since the last one.
+    /// E step with `density`, and the moments of its responsibilities around `centers` (`[K, D]`);
+    /// `drift` limits the movement of the components since the last one.
     pub(super) fn expectation(
         &mut self,
         samples: &Samples<'_, T>,
@@ -182,7 +181,7 @@ impl<T: Real> Workspace<T> {
         })
     }
 
-    /// Like [`expectation`](Self::expectation), but adds up the entropies of the responsibilities
+    /// Like [`expectation`](Self::expectation), but sums the entropies of the responsibilities
     /// instead of the log densities.
     pub(super) fn entropies(
         &mut self,
@@ -204,7 +203,7 @@ impl<T: Real> Workspace<T> {
         })
     }
 
-    /// Like [`expectation`](Self::expectation), but each row belongs wholly to its likeliest
+    /// Like [`expectation`](Self::expectation), but each row belongs entirely to its most probable
     /// component.
     pub(super) fn assignment(
         &mut self,
@@ -222,7 +221,7 @@ impl<T: Real> Workspace<T> {
         })
     }
 
-    /// Moments of components that `label(row)` tells.
+    /// Moments of components given by `label(row)`.
     pub(super) fn labeled(
         &mut self,
         samples: &Samples<'_, T>,
@@ -240,7 +239,7 @@ impl<T: Real> Workspace<T> {
         })
     }
 
-    /// Moments of given responsibilities; `of(row, component)` tells them.
+    /// Moments of responsibilities given by `of(row, component)`.
     pub(super) fn given(
         &mut self,
         samples: &Samples<'_, T>,
@@ -264,14 +263,15 @@ impl<T: Real> Workspace<T> {
         })
     }
 
-    /// The pass itself; `fill(first row, rows, bounds, responsibilities, scratch)` makes the
+    /// The pass itself; `fill(first row, rows, bounds, responsibilities, scratch)` computes the
     /// responsibilities of a block and leaves the rows' log densities in the scratch space.
     fn run(
         &mut self,
         samples: &Samples<'_, T>,
         centers: &[f64],
         origin: &[T],
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut SparseResponsibilities, &mut BlockScratch<T>)
+        + Sync,
     ) -> PassTotals {
         self.is_used = true;
         self.centers.set(centers, origin, self.is_full);
@@ -295,7 +295,8 @@ impl<T: Real> Workspace<T> {
     fn by_chunks(
         &mut self,
         samples: &Samples<'_, T>,
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut SparseResponsibilities, &mut BlockScratch<T>)
+        + Sync,
     ) {
         let d = samples.n_features();
         let (block_rows, chunk_rows) = (self.block_rows, CHUNK_ROWS);
@@ -307,7 +308,7 @@ impl<T: Real> Workspace<T> {
         for (round, (rows, known)) in rounds.zip(known).enumerate() {
             let chunks = rows.par_chunks(chunk_rows * d).zip(known.par_chunks_mut(chunk_blocks));
             let n_chunks = chunks.len();
-            // Chunks differ in what they skip: each is handed out by itself.
+            // Chunks differ in the work they skip, so each is a separate task.
             let work = self.slots.par_iter_mut().zip(chunks).enumerate().with_max_len(1);
             work.for_each(|(index, (slot, (rows, known)))| {
                 let mut scratch = own(scratch);
@@ -347,7 +348,8 @@ impl<T: Real> Workspace<T> {
     fn by_components(
         &mut self,
         samples: &Samples<'_, T>,
-        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut Shares, &mut BlockScratch<T>) + Sync,
+        fill: impl Fn(usize, &[T], &mut BlockBounds, &mut SparseResponsibilities, &mut BlockScratch<T>)
+        + Sync,
     ) {
         let d = samples.n_features();
         let (scratch, block_rows) = (&self.scratch, self.block_rows);
@@ -371,7 +373,7 @@ impl<T: Real> Workspace<T> {
             });
             self.blocks.par_extend(totals);
             let responsibilities = &self.responsibilities;
-            // Components differ in how many rows they hold: each is handed out by itself.
+            // Components differ in their number of rows, so each is a separate task.
             let each = self.accumulators.par_iter_mut().enumerate().with_max_len(1);
             each.for_each(|(component, accumulator)| {
                 for (shares, rows) in responsibilities.iter().zip(rows.chunks(block_rows * d)) {
@@ -393,20 +395,20 @@ impl<T: Real> Workspace<T> {
     }
 }
 
-/// The scratch space of the current thread. Nothing done with it yields to the pool, so a thread
-/// never meets its own lock.
+/// The scratch space of the current thread. Code using it never yields to the pool, so a thread
+/// never waits for its own lock.
 fn own<T>(scratch: &[Mutex<ThreadScratch<T>>]) -> MutexGuard<'_, ThreadScratch<T>> {
     let last = scratch.len() - 1;
     let index = rayon::current_thread_index().map_or(last, |index| index.min(last));
     scratch[index].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Weighs the responsibilities and log densities of a block by the samples' weights, and adds the
-/// latter up.
+/// Multiplies the responsibilities and log densities of a block by the samples' weights, and sums
+/// the latter.
 fn block_totals<T: Real>(
     samples: &Samples<'_, T>,
     first_row: usize,
-    shares: &mut Shares,
+    shares: &mut SparseResponsibilities,
     log_likelihoods: &[f64],
 ) -> BlockTotals {
     let mut totals =

@@ -30,9 +30,9 @@ use rand::seq::index;
 use rayon::prelude::*;
 use std::borrow::BorrowMut;
 
-/// Maximum number of rows with which the effort is not limited.
+/// Maximum number of rows for which the effort is not limited.
 const FEW_ROWS: usize = 2048;
-/// Minimum number of rows per component in a run, so that its result holds for all rows.
+/// Minimum number of rows per component in a run for its result to hold for all rows.
 const ROWS_PER_COMPONENT: usize = 128;
 /// The same per component and feature, for full covariances.
 const ROWS_PER_FEATURE: usize = 6;
@@ -44,7 +44,7 @@ const COST: usize = 2;
 const LLOYD: usize = 10;
 /// A run that gains less than this in an iteration, in nats per sample, has converged.
 const AT_REST: f64 = 1e-5;
-/// Runs whose likelihoods differ by less than this, in nats per sample, are at the same optimum.
+/// Runs whose likelihoods differ by less than this, in nats per sample, are in the same optimum.
 const SAME: f64 = 1e-4;
 /// Maximum number of iterations on each of the growing subsets.
 const GROWN_ITER: usize = 20;
@@ -63,7 +63,7 @@ struct Run<'a> {
     k_means: Option<(usize, Vec<f64>)>,
 }
 
-/// Gives a run of EM over all samples its start.
+/// Initializes an EM run over all samples.
 pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     start: &Start<'_>,
     samples: &Samples<'_, T>,
@@ -101,7 +101,7 @@ pub(super) fn begin<T: Real, W: BorrowMut<Workspace<T>>>(
     Ok(())
 }
 
-/// Continues a run that has seen `n_rows` of `n_samples` rows on twice as many, and so on up to
+/// Continues a run that has used `n_rows` of `n_samples` rows on twice as many, and so on up to
 /// half of the samples.
 fn grow(start: &Start<'_>, n_samples: usize, best: Em<'_>, mut n_rows: usize) -> GaussianMixture {
     let (rows, weights) = start.background.rows();
@@ -114,7 +114,7 @@ fn grow(start: &Start<'_>, n_samples: usize, best: Em<'_>, mut n_rows: usize) ->
         let part = subset(rows, weights, n_rows, start.background.mean.len());
         let mut next = new_em(start, &part);
         next.start_at_model(model.clone());
-        // What fails on some rows need not fail on all: the mixture before stays.
+        // A failure on some rows need not be one on all: the previous mixture is kept.
         if climb(&mut next, GROWN_ITER, at_rest).is_ok() {
             model = next.into_model();
         }
@@ -148,7 +148,7 @@ struct Plan {
     effort: Effort,
 }
 
-/// How long runs and moves are followed.
+/// Amount of work spent on runs and moves.
 struct Effort {
     /// Iterations of a run's first round.
     n_iter: usize,
@@ -176,7 +176,7 @@ impl Plan {
             ROWS_PER_COMPONENT
         };
         let mut n_rows = FEW_ROWS.max(per_component * start.values.n_components);
-        // At least half of the rows: then all of them.
+        // At least half of the rows: then use all of them.
         let is_whole = 2 * n_rows >= n_known;
         if is_whole {
             n_rows = n_known;
@@ -199,7 +199,7 @@ fn first_round<'a>(
     plan: &Plan,
 ) -> Result<Vec<Run<'a>>, FitError> {
     let k = start.values.n_components;
-    // The views take turns; if all rows are used, random rows have a turn after the last view.
+    // The views alternate; if all rows are used, random rows follow after the last view.
     let n_kinds = points.len() + usize::from(plan.is_whole);
     let n_iter = plan.effort.n_iter;
     let runs = (0..plan.n_runs).into_par_iter().with_max_len(1);

@@ -1,4 +1,4 @@
-//! [`Start`]: what one start of a fit knows, and what it shares with others.
+//! [`Start`]: the inputs of one start of a fit, and what it shares with others.
 
 use super::background::Background;
 use crate::values::Values;
@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Rows that k-means and the background covariance look at, at most (or 512 a component, rounded up
-/// to a power of two, where that is more).
+/// Maximum number of rows for k-means and the background covariance (or 512 per component, rounded
+/// up to a power of two, if that is more).
 const SUBSET_ROWS: usize = 16_384;
 
 type Shared<K, V> = Mutex<BTreeMap<K, Arc<V>>>;
 
-/// What fits to the same samples with the same seed have in common.
+/// Values shared by fits to the same samples with the same seed.
 #[derive(Default)]
 pub(crate) struct SharedStarts {
-    /// By the number of rows looked at.
+    /// By number of rows used.
     backgrounds: Shared<usize, Background>,
     /// Centers of k-means, by number of components and start.
     pub(super) centers: Shared<(usize, usize), Vec<f64>>,
@@ -29,7 +29,8 @@ impl SharedStarts {
         samples: &Samples<'_, T>,
         seed: u64,
     ) -> Arc<Background> {
-        // Powers of two, so that a sweep keeps few subsets, not one for each number of components.
+        // Powers of two, so that a sweep keeps few subsets instead of one for each number of
+        // components.
         let wanted = SUBSET_ROWS.max(512 * values.n_components).next_power_of_two();
         let n_rows = samples.n_samples().min(wanted);
         let made = || Ok(Background::new(n_rows, samples, seed));
@@ -50,7 +51,7 @@ pub(super) fn look_up<K: Ord, V, E>(
     if let Some(known) = known {
         return Ok(known);
     }
-    // The lock is not held meanwhile: what is made runs on the pool, which may ask again.
+    // The lock is released meanwhile: the computation runs on the pool, which may call this again.
     let made = Arc::new(make()?);
     lock().insert(key, Arc::clone(&made));
     Ok(made)

@@ -1,7 +1,7 @@
 //! Moments of one chunk of rows, before they are added to those of the whole pass.
 
 use super::bounds::BlockScratch;
-use super::shares::Shares;
+use super::sparse::SparseResponsibilities;
 use super::tied::WithinSums;
 use crate::density::BLOCK_ROWS;
 use crate::kernels::diagonal::{self, MomentSums, spread};
@@ -9,13 +9,13 @@ use crate::kernels::tiles::Aligned;
 use crate::stats::{Accumulator, Moments};
 use crate::{CovarianceType, Real};
 
-/// The points that one pass takes moments around.
+/// The points around which one pass computes moments.
 pub(super) struct Centers<T> {
-    /// Taken off the rows of diagonal shapes first.
+    /// Subtracted from the rows first, for diagonal covariances.
     origin: Vec<T>,
-    /// Where the components' centers lie from there, `[K, padded D]`.
+    /// The components' centers relative to it, `[K, padded D]`.
     relative: Aligned<T>,
-    /// The centers themselves, as rounding left them, `[K, D]`.
+    /// The centers after rounding, `[K, D]`.
     wide: Vec<f64>,
 }
 
@@ -24,8 +24,8 @@ impl<T: Real> Centers<T> {
         Self { origin: Vec::new(), relative: Aligned::new(), wide: Vec::new() }
     }
 
-    /// Takes `centers` (`[K, D]`), rounded to the samples' type: each less `origin`, or, for full
-    /// covariances, each by itself.
+    /// Sets `centers` (`[K, D]`), rounded to the samples' type: relative to `origin` or, for full
+    /// covariances, each as it is.
     pub(super) fn set(&mut self, centers: &[f64], origin: &[T], is_full: bool) {
         let d = origin.len();
         self.origin.clear();
@@ -59,9 +59,9 @@ pub(super) enum ChunkSums<T> {
         /// `Σ r` of each component.
         counts: Vec<f64>,
         sums: MomentSums<T>,
-        /// Responsibilities of a block in the samples' type.
+        /// Responsibilities of a block, in the samples' type.
         rounded: Vec<T>,
-        /// The scatter within all components together; for tied covariances only.
+        /// The scatter within all components together; only for tied covariances.
         within: Option<Box<WithinSums<T>>>,
     },
 }
@@ -82,7 +82,7 @@ impl<T: Real> ChunkSums<T> {
         }
     }
 
-    /// Bytes of one chunk's sums.
+    /// Size in bytes of one chunk's sums.
     pub(super) fn bytes(covariance_type: CovarianceType, n_components: usize, d: usize) -> usize {
         let each = match covariance_type {
             CovarianceType::Full => Accumulator::<T>::bytes(d),
@@ -95,7 +95,7 @@ impl<T: Real> ChunkSums<T> {
         n_components * each + shared
     }
 
-    /// Forgets all rows and takes moments around `centers` from now on.
+    /// Removes all rows, and uses `centers` from now on.
     pub(super) fn reset(&mut self, centers: &Centers<T>) {
         match self {
             Self::Full(accumulators) => {
@@ -113,11 +113,11 @@ impl<T: Real> ChunkSums<T> {
         }
     }
 
-    /// Adds the block of rows that `scratch` is at.
+    /// Adds the current block of rows of `scratch`.
     pub(super) fn add(
         &mut self,
         rows: &[T],
-        shares: &Shares,
+        shares: &SparseResponsibilities,
         centers: &Centers<T>,
         scratch: &mut BlockScratch<T>,
     ) {
@@ -147,7 +147,7 @@ impl<T: Real> ChunkSums<T> {
         }
     }
 
-    /// Ends a chunk: everything added is in the sums.
+    /// Ends a chunk by adding everything pending to the sums.
     pub(super) fn finish(&mut self) {
         match self {
             Self::Full(accumulators) => {
@@ -163,7 +163,7 @@ impl<T: Real> ChunkSums<T> {
         }
     }
 
-    /// The scatter within all components of this chunk, where it is taken.
+    /// The scatter within all components of this chunk, if it is computed.
     pub(super) fn within(&self) -> Option<&WithinSums<T>> {
         match self {
             Self::Diagonal { within, .. } => within.as_deref(),
@@ -183,7 +183,7 @@ impl<T: Real> ChunkSums<T> {
     }
 }
 
-/// The sum in eight parts side by side, so that no addition waits for the one before.
+/// The sum in eight independent parts, so that additions don't wait for each other.
 fn sum(values: &[f64]) -> f64 {
     let (values, rest) = values.as_chunks::<8>();
     let mut sums = [0.0; 8];

@@ -1,14 +1,14 @@
-//! The scatter within components that share one covariance, taken so that nothing cancels.
+//! The scatter within components that share one covariance, computed without cancellation.
 //!
-//! Scatter of all rows less scatter between the means loses all digits once components lie far
-//! apart. Here each row is taken around its own mixture of centers `m = Σ_k r_k c_k`, and
+//! Computing it as the scatter of all rows minus the scatter between the means would lose all
+//! digits for components far apart. Instead, each row is centered on its own mixture of centers
+//! `m = Σ_k r_k c_k`, and
 //!
 //! `Σ_k r_k (x - c_k)(x - c_k)ᵀ = (x - m)(x - m)ᵀ + Σ_{k<l} r_k r_l (c_k - c_l)(c_k - c_l)ᵀ`,
 //!
-//! so that one matrix product over all rows is enough, and only terms that are not negative are
-//! added up.
+//! so one matrix product over all rows is enough, and only nonnegative terms are added.
 
-use super::shares::Shares;
+use super::sparse::SparseResponsibilities;
 use crate::Real;
 use crate::density::BLOCK_ROWS;
 use crate::linalg::mirror_lower;
@@ -20,12 +20,12 @@ pub(super) struct WithinSums<T> {
     rows: Accumulator<T>,
     /// `Σ_n r_nk r_nl / v_n` for `k < l`, `[K, K]`.
     overlap: Vec<f64>,
-    /// Rows of a block less their own mixture of centers.
+    /// Rows of a block minus their own mixture of centers.
     differences: Vec<T>,
-    /// For each row of a block: the component that holds most of it, its share, and the sum of all
-    /// shares.
+    /// For each row of a block: the component with the largest responsibility, that responsibility,
+    /// and the sum of all responsibilities.
     held: Vec<(usize, f64, f64)>,
-    /// Where a row is shared: its components and their shares.
+    /// For rows with several components: these and their responsibilities.
     shared: Vec<Vec<(usize, f64)>>,
 }
 
@@ -42,21 +42,21 @@ impl<T: Real> WithinSums<T> {
         }
     }
 
-    /// Bytes that one takes.
+    /// Size in bytes.
     pub(super) fn bytes(n_components: usize, d: usize) -> usize {
         let block = BLOCK_ROWS * d * size_of::<T>();
         Accumulator::<T>::bytes(d) + block + n_components * n_components * size_of::<f64>()
     }
 
-    /// Forgets all rows.
+    /// Removes all rows.
     pub(super) fn clear(&mut self) {
         let d = self.differences.len() / BLOCK_ROWS;
         self.rows.reset(&vec![0.0; d]);
         self.overlap.fill(0.0);
     }
 
-    /// Adds a block of rows, shared among components as `shares` says, around `centers` (`[K, D]`).
-    pub(super) fn add(&mut self, rows: &[T], shares: &Shares, centers: &[f64]) {
+    /// Adds a block of rows with responsibilities `shares`, around `centers` (`[K, D]`).
+    pub(super) fn add(&mut self, rows: &[T], shares: &SparseResponsibilities, centers: &[f64]) {
         let d = self.differences.len() / BLOCK_ROWS;
         let n_rows = rows.len() / d;
         let n_components = shares.n_components();
@@ -101,7 +101,7 @@ impl<T: Real> WithinSums<T> {
         self.rows.add_all(&self.differences[..n_rows * d], |row| held[row].2);
     }
 
-    /// Ends a chunk: everything added is in the sums.
+    /// Ends a chunk by adding everything pending to the sums.
     pub(super) fn finish(&mut self) {
         self.rows.finish();
     }
@@ -124,7 +124,7 @@ impl Within {
         }
     }
 
-    /// Forgets all rows.
+    /// Removes all rows.
     pub(super) fn clear(&mut self) {
         self.scatter.fill(0.0);
         self.overlap.fill(0.0);
@@ -137,7 +137,7 @@ impl Within {
         self.overlap.iter_mut().zip(&chunk.overlap).for_each(|(total, value)| *total += value);
     }
 
-    /// The covariance within components, `[D, D]`: that around their centers, less what lies
+    /// The covariance within components, `[D, D]`: that around their centers, minus the scatter
     /// between these and their means.
     pub(super) fn covariance(&self, moments: &[Moments]) -> Vec<f64> {
         let (d, n_components) = (self.n_features, moments.len());

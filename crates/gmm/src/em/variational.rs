@@ -17,7 +17,7 @@ use statrs::function::gamma::{digamma, ln_gamma};
 
 /// The prior.
 struct Prior {
-    /// Whether weights follow a Dirichlet process, and the concentration.
+    /// Whether weights have a Dirichlet process prior, and its concentration.
     process: bool,
     concentration: f64,
     mean: Vec<f64>,
@@ -92,8 +92,8 @@ impl Prior {
     ) -> Self {
         let d = samples.n_features();
         let moments = Accumulator::of_all(samples, &background.mean);
-        // The unbiased covariance of all samples; that of a single one, zero, stays as it is. What
-        // weights that sum to 1 leave open, the effective number tells.
+        // The unbiased covariance of all samples; that of a single sample, zero, is unchanged. For
+        // weights that sum to 1, the number of samples is the effective one.
         let n = samples.effective_size();
         let unbiased = if n > 1.0 + 1e-9 { n / (n - 1.0) } else { 1.0 };
         let scatter = moments.covariance().iter().map(|v| v * unbiased).collect();
@@ -111,8 +111,8 @@ impl Prior {
         }
     }
 
-    /// The posterior given responsibilities (Bishop, PRML, Eq. 10.58 and 10.60–10.63), covariances
-    /// being the inverse of the expected precisions.
+    /// The posterior given responsibilities (Bishop, PRML, Eq. 10.58 and 10.60–10.63); covariances
+    /// are the inverses of the expected precisions.
     fn update(&self, values: &Values, statistics: &Statistics<'_>) -> Result<Posterior, FitError> {
         let moments = statistics.moments;
         let (d, k, reg) = (self.mean.len(), moments.len(), values.reg_covar);
@@ -184,7 +184,7 @@ impl Prior {
     }
 }
 
-/// Expected weights, scaled to sum to 1: what the truncation leaves of the last stick is nobody's.
+/// Expected weights, scaled to sum to 1, because the truncation leaves a rest of the last stick.
 fn expected_weights(process: bool, concentrations: &[(f64, f64)]) -> Vec<f64> {
     let mut left = 1.0;
     let raw: Vec<f64> = concentrations
@@ -203,8 +203,8 @@ fn expected_weights(process: bool, concentrations: &[(f64, f64)]) -> Vec<f64> {
 }
 
 impl Posterior {
-    /// Expectation of `ln π_k + ½ ln |Λ_k| - D/2 ln 2π - D / 2β_k` (Bishop, PRML, Eq. 10.64–10.66):
-    /// what takes the place of weights and norms in the E step.
+    /// Expectation of `ln π_k + ½ ln |Λ_k| - D/2 ln 2π - D / 2β_k` (Bishop, PRML, Eq. 10.64–10.66),
+    /// which replaces weights and norms in the E step.
     fn expected_norms(&self, process: bool) -> Vec<f64> {
         let d = self.model.n_features() as f64;
         let mut before = 0.0;
@@ -228,7 +228,7 @@ impl Posterior {
         norms
     }
 
-    /// The bound less the entropy of the responsibilities, up to a constant.
+    /// The bound minus the entropy of the responsibilities, up to a constant.
     fn bound(&self, process: bool) -> f64 {
         let n_features = self.model.n_features();
         let d = n_features as f64;
@@ -237,7 +237,7 @@ impl Posterior {
         let wishart: f64 = log_norms
             .zip(&self.degrees)
             .map(|(log_norm, nu)| {
-                // ½ ln |Λ| of the precision's scale, which is the expected precision over ν.
+                // ½ ln |Λ| of the precision's scale, which is the expected precision divided by ν.
                 let half_log_det = log_norm - base - 0.5 * d * nu.ln();
                 let gammas: f64 = (0..n_features).map(|i| ln_gamma(0.5 * (nu - i as f64))).sum();
                 -(nu * half_log_det + nu * d * 0.5 * 2.0_f64.ln() + gammas)

@@ -1,12 +1,13 @@
-//! The Gaussian between several Gaussians.
+//! The barycenter of several Gaussians.
 
 use super::Gaussian;
 use crate::ModelError;
 use crate::linalg;
 
-/// Change of a covariance, relative to the deviations of its two features, at which it is settled.
+/// Change of a covariance, relative to the standard deviations of its two features, below which it
+/// has converged.
 const TOLERANCE: f64 = 1e-12;
-/// Steps after which it is taken as it is; a dozen are usual.
+/// Maximum number of steps; a dozen are typical.
 const MAX_STEPS: usize = 200;
 
 impl Gaussian {
@@ -16,14 +17,14 @@ impl Gaussian {
     /// of Álvarez-Esteban, del Barrio, Cuesta-Albertos and Matrán (*A fixed-point approach to
     /// barycenters in Wasserstein space*, 2016, equation 4.2).
     ///
-    /// Of two Gaussians with weights `1 - t` and `t` it is where the points of the first have got
-    /// to a share `t` of the way along their [transport](Self::transport_to) to the second. Weights
-    /// are divided by their sum.
+    /// For two Gaussians with weights `1 - t` and `t`, it is the distribution of the points of the
+    /// first at fraction `t` of their [transport](Self::transport_to) to the second. Weights are
+    /// divided by their sum.
     ///
     /// # Errors
-    /// [`ModelError::NoComponents`] when nothing has any weight, [`ModelError::BadValue`] for a
-    /// weight that is negative or not finite, [`ModelError::FeatureMismatch`],
-    /// [`ModelError::NotPositiveDefinite`] when rounding leaves no factor.
+    /// Returns [`ModelError::NoComponents`] if all weights are 0, [`ModelError::BadValue`] if a
+    /// weight is negative or not finite, [`ModelError::FeatureMismatch`] if the dimensions differ,
+    /// and [`ModelError::NotPositiveDefinite`] if the covariance is lost to rounding.
     ///
     /// # Examples
     /// ```
@@ -61,8 +62,7 @@ impl Gaussian {
         let mean = sum(|part| &part.mean);
         let mut at = Self::new(mean.clone(), sum(|part| &part.covariance))?;
         for _ in 0..MAX_STEPS {
-            // S <- T S T for the mean T of the transports from S to all parts, which is equation
-            // 4.2.
+            // S <- T S T, where T is the mean of the transports from S to all parts: equation 4.2.
             let mut step = vec![0.0; d * d];
             for (weight, part) in &weighted {
                 let own = at.transport_matrix(part);
@@ -72,7 +72,7 @@ impl Gaussian {
             linalg::mirror_lower(&mut next, d);
             let before = &at.covariance;
             let scale = |i: usize, j: usize| (before[i * d + i] * before[j * d + j]).sqrt();
-            // Each value in units of its features.
+            // Each value in units of its two features.
             let is_settled =
                 (0..d * d).all(|n| (next[n] - before[n]).abs() <= TOLERANCE * scale(n / d, n % d));
             at = Self::new(mean.clone(), next)?;
@@ -102,7 +102,7 @@ mod tests {
         let t = 0.3;
         let between = Gaussian::barycenter(&[(0.7, &a), (t, &b)]).unwrap();
         let map = a.transport_to(&b).unwrap();
-        // The map's matrix, column after column: images of the unit vectors about the mean.
+        // The map's matrix, column by column: images of the unit vectors relative to the mean.
         let column = |j: usize| {
             let mut x = a.mean().to_vec();
             x[j] += 1.0;

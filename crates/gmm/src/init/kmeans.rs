@@ -6,23 +6,23 @@ use crate::{Real, Samples, linalg};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
-/// Lloyd iterations at most; EM refines what is left.
+/// Maximum number of Lloyd iterations; EM does the rest.
 pub(crate) const MAX_ITER: usize = 50;
-/// A fall of the inertia below this share ends Lloyd's iterations.
+/// Lloyd iterations end when the inertia falls by less than this fraction.
 const TOLERANCE: f64 = 1e-4;
-/// Rows that one task handles.
+/// Number of rows per task.
 const TASK_ROWS: usize = 256;
-/// Rows whose sums one task of a pass over all samples adds up.
+/// Number of rows that one task of a pass over all samples sums.
 const GROUP_ROWS: usize = 64 * TASK_ROWS;
-/// Features from which on distances come from a matrix product, which is quicker than differences
-/// by then.
+/// From this number of features, distances come from a matrix product, which is then faster than
+/// differences.
 const PRODUCT_FEATURES: usize = 6;
-/// Rows among which k-means++ looks for centers, at most, or this many per center where that is
+/// Maximum number of rows from which k-means++ selects centers, or this many per center if that is
 /// more.
 const SEED_ROWS: usize = 4096;
 const SEED_ROWS_PER_CENTER: usize = 64;
 
-/// Weighted rows in the coordinates of a [`View`], about zero.
+/// Weighted rows in the coordinates of a [`View`], centered on zero.
 #[derive(Debug)]
 pub(crate) struct Points {
     rows: Vec<f64>,
@@ -30,7 +30,7 @@ pub(crate) struct Points {
     d: usize,
 }
 
-/// What one k-means came to.
+/// The result of one k-means.
 #[derive(Debug)]
 pub(crate) struct Clusters {
     /// Cluster of each row.
@@ -45,7 +45,7 @@ pub(crate) struct Clusters {
 type Nearest = (u32, f64);
 
 impl Points {
-    /// `rows` (`[n, D]`) as `view` shows them.
+    /// `rows` (`[n, D]`) in the coordinates of `view`.
     pub(crate) fn new(rows: &[f64], weights: &[f64], view: &View) -> Self {
         let d = view.n_features();
         Self { rows: view.apply(rows), weights: weights.to_vec(), d }
@@ -68,10 +68,10 @@ impl Points {
         &self.rows[row * self.d..(row + 1) * self.d]
     }
 
-    /// Rows chosen as centers: each with probability proportional to its weighted squared distance
-    /// from the nearest chosen so far, the best of a few candidates each time.
+    /// Rows selected as centers: each with probability proportional to its weighted squared
+    /// distance from the nearest center so far, taking the best of a few candidates each time.
     pub(crate) fn plus_plus<R: Rng + ?Sized>(&self, k: usize, rng: &mut R) -> Vec<usize> {
-        // Rows are in random order: the first are a sample.
+        // Rows are in random order, so the first ones are a sample.
         let n_pool = self.n_rows().min(SEED_ROWS.max(SEED_ROWS_PER_CENTER * k));
         let weights = &self.weights[..n_pool];
         let norms: Vec<f64> = self.rows.chunks(self.d).take(n_pool).map(squared_norm).collect();
@@ -133,7 +133,7 @@ impl Points {
         }
     }
 
-    /// Lloyd's iterations from rows as centers; at least one assignment.
+    /// Lloyd iterations with rows as initial centers; assigns at least once.
     pub(crate) fn lloyd(&self, seeds: &[usize], max_iter: usize) -> Clusters {
         let (k, d) = (seeds.len(), self.d);
         let mut centers: Vec<f64> = seeds.iter().flat_map(|row| self.row(*row)).copied().collect();
@@ -168,7 +168,7 @@ impl Points {
         all
     }
 
-    /// Gives each empty cluster the row that lies farthest from its own center.
+    /// Gives each empty cluster the row farthest from its own center.
     fn refill_empty(&self, labels: &mut [u32], nearest: &[Nearest], k: usize) {
         let mut sizes = vec![0_usize; k];
         for (label, weight) in labels.iter().zip(&self.weights) {
@@ -193,7 +193,7 @@ impl Points {
     }
 }
 
-/// Centers, and what their distances from many rows at once need.
+/// Centers, with precomputed values for distances from many rows.
 struct Centers<'a> {
     values: &'a [f64],
     half_norms: Vec<f64>,
@@ -246,10 +246,11 @@ struct Sums {
     inertia: f64,
 }
 
-/// Lloyd's iterations over all samples as `view` shows them, from `centers` there; the cluster of
-/// each row.
+/// Lloyd iterations over all samples in the coordinates of `view`, from `centers`; returns the
+/// cluster of each row.
 ///
-/// Rows are mapped again in each pass, so that of the samples' size only the labels are kept.
+/// Rows are mapped again in each pass, so that of the arrays as long as the samples only the labels
+/// are kept.
 pub(crate) fn lloyd_over_all<T: Real>(
     samples: &Samples<'_, T>,
     view: &View,
@@ -312,7 +313,7 @@ pub(crate) fn lloyd_over_all<T: Real>(
     labels
 }
 
-/// Index at which the running sum of `weights` passes `target`.
+/// Index at which the running sum of `weights` exceeds `target`.
 pub(super) fn pick(weights: &[f64], target: f64) -> usize {
     let mut left = target;
     for (index, weight) in weights.iter().enumerate() {
@@ -324,7 +325,7 @@ pub(super) fn pick(weights: &[f64], target: f64) -> usize {
     weights.iter().rposition(|w| *w > 0.0).unwrap_or(0)
 }
 
-/// Weighted mean of each cluster's rows, added up in order; an empty cluster keeps its center.
+/// Weighted mean of each cluster's rows, summed in order; an empty cluster keeps its center.
 pub(crate) fn cluster_means(
     rows: &[f64],
     weights: &[f64],
@@ -366,7 +367,7 @@ pub(crate) fn cluster_means(
     means
 }
 
-/// `|a - b|²`, in eight sums side by side, which a compiler may put into vector registers.
+/// `|a - b|²`, in eight independent sums that the compiler can vectorize.
 pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0; 8];
@@ -379,7 +380,7 @@ pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + rest
 }
 
-/// `|a|²`, likewise.
+/// `|a|²`, in the same way.
 fn squared_norm(a: &[f64]) -> f64 {
     let (a, rest) = a.as_chunks::<8>();
     let mut sums = [0.0; 8];

@@ -1,10 +1,10 @@
 //! k-means‖: centers drawn from all rows in a few passes (Bahmani et al., *Scalable K-Means++*,
 //! 2012), then Lloyd's iterations over all rows.
 //!
-//! Each of [`ROUNDS`] passes takes every row as a candidate with a probability proportional to its
-//! squared distance from the candidates so far, [`OVERSAMPLING`] `K` of them on average. Candidates
-//! count with the rows nearest to them, and k-means++ chooses `K` among them. A subset of the rows
-//! would miss clusters that have next to none of them.
+//! Each of [`ROUNDS`] passes selects every row as a candidate with a probability proportional to
+//! its squared distance from the candidates so far, [`OVERSAMPLING`] `K` of them on average.
+//! Candidates are weighted by the rows nearest to them, and k-means++ selects `K` of them. A subset
+//! of the rows would miss very small clusters.
 
 use super::kmeans::{pick, squared_distance};
 use crate::streams::unnamed;
@@ -12,19 +12,19 @@ use crate::{Real, Samples, linalg};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
-/// Passes that draw candidates; the paper needed no more than 5.
+/// Number of passes that draw candidates; the paper needed at most 5.
 const ROUNDS: u32 = 5;
-/// Candidates that a pass draws on average, in units of `K`.
+/// Average number of candidates that a pass draws, in units of `K`.
 const OVERSAMPLING: f64 = 2.0;
-/// Lloyd iterations at most; EM refines what is left.
+/// Maximum number of Lloyd iterations; EM does the rest.
 const MAX_ITER: usize = 10;
-/// A fall of the inertia below this share ends Lloyd's iterations.
+/// Lloyd iterations end when the inertia falls by less than this fraction.
 const TOLERANCE: f64 = 1e-4;
-/// Rows that one task whitens and compares.
+/// Number of rows that one task whitens and compares.
 const TASK_ROWS: usize = 256;
 
-/// All samples, whitened again in every pass: of their size, only the nearest center of each row is
-/// kept.
+/// All samples, whitened again in every pass; the only array of this length is the nearest center
+/// of each row.
 struct Whitened<'a, T> {
     samples: &'a Samples<'a, T>,
     /// `L⁻¹` of the metric `L Lᵀ`, `[D, D]`.
@@ -60,8 +60,8 @@ impl<T: Real> Whitened<'_, T> {
         whitened
     }
 
-    /// Lowers each row's distance to `centers` (`[n, D]`, numbered from `first_center`) where one
-    /// of them is nearer.
+    /// Updates each row's distance if one of `centers` (`[n, D]`, numbered from `first_center`) is
+    /// nearer.
     fn lower(&self, nearest: &mut [Nearest], centers: &[f64], first_center: usize) {
         let d = self.d();
         nearest.par_chunks_mut(TASK_ROWS).enumerate().for_each(|(task, nearest)| {
@@ -77,7 +77,7 @@ impl<T: Real> Whitened<'_, T> {
         });
     }
 
-    /// Weighted distances of all rows, summed.
+    /// Sum of the weighted distances of all rows.
     fn potential(&self, nearest: &[Nearest]) -> f64 {
         let weighted =
             nearest.iter().enumerate().map(|(row, n)| self.samples.weight(row) * n.distance);
@@ -109,8 +109,7 @@ impl<T: Real> Whitened<'_, T> {
         tasks.collect::<Vec<_>>().concat()
     }
 
-    /// Assigns every row to the nearest center and adds the rows of each cluster up, tasks in
-    /// order.
+    /// Assigns every row to the nearest center and sums the rows of each cluster, tasks in order.
     fn assign(&self, centers: &[f64]) -> Clusters {
         let d = self.d();
         let k = centers.len() / d;
@@ -150,8 +149,8 @@ impl<T: Real> Whitened<'_, T> {
     }
 }
 
-/// Means, `[K, D]` in the data's own coordinates, of `k` clusters of all samples under the
-/// Mahalanobis distance of `metric`; none if it is not positive definite.
+/// Means, `[K, D]` in the data's own coordinates, of `k` clusters of all samples with the
+/// Mahalanobis distance of `metric`; `None` if it is not positive definite.
 pub(crate) fn centers<T: Real, R: Rng + ?Sized>(
     samples: &Samples<'_, T>,
     metric: &[f64],
@@ -163,7 +162,7 @@ pub(crate) fn centers<T: Real, R: Rng + ?Sized>(
     let whitened = Whitened { samples, inverse: linalg::invert_lower(&factor, d) };
     let (candidates, weights) = candidates(&whitened, k, rng);
     let mut centers = choose(&candidates, &weights, d, k, rng);
-    // Fewer distinct rows than centers: the rest are any rows.
+    // Fewer distinct rows than centers: fill up with arbitrary rows.
     while centers.len() < k * d {
         centers.extend(whitened.task(rng.random_range(0..n), 1));
     }
@@ -192,7 +191,7 @@ pub(crate) fn centers<T: Real, R: Rng + ?Sized>(
     Some(own)
 }
 
-/// Candidates (`[m, D]`, whitened) and how many rows, by weight, each is nearest to.
+/// Candidates (`[m, D]`, whitened) with the total weight of the rows nearest to each.
 fn candidates<T: Real, R: Rng + ?Sized>(
     whitened: &Whitened<'_, T>,
     k: usize,
@@ -217,7 +216,7 @@ fn candidates<T: Real, R: Rng + ?Sized>(
     (candidates, weights)
 }
 
-/// k-means++ among weighted points, the best of a few draws each time: at most `k` of them, fewer
+/// k-means++ on weighted points, with the best of a few draws each time: at most `k` of them, fewer
 /// if all others coincide with these.
 fn choose<R: Rng + ?Sized>(
     points: &[f64],
@@ -227,8 +226,8 @@ fn choose<R: Rng + ?Sized>(
     rng: &mut R,
 ) -> Vec<f64> {
     let n_draws = 2 + k.ilog2() as usize;
-    // Weighted squared distances from the nearest point chosen so far; before the first, the
-    // weights.
+    // Weighted squared distances from the nearest point selected so far; the weights before the
+    // first.
     let mut potentials = weights.to_vec();
     let mut distances = vec![f64::INFINITY; weights.len()];
     let mut chosen = Vec::with_capacity(k * d);

@@ -4,14 +4,15 @@ use crate::linalg;
 use crate::parallel::grain;
 use rayon::prelude::*;
 
-/// Rows that one task handles.
+/// Number of rows per task.
 const TASK_ROWS: usize = 256;
 
 /// An affine map of the samples; distances are Euclidean after it.
 ///
-/// None knows best. Raw units tell what the caller means to be far; a scale for each feature makes
-/// units irrelevant; whitening makes all directions alike, which uncovers clusters that a wide
-/// nuisance axis hides, but flattens those that themselves make up an axis's variance.
+/// No view is always best. Raw units reflect what the caller considers distant; a scale for each
+/// feature removes the dependence on units; whitening makes all directions equal, which reveals
+/// clusters hidden by a wide nuisance axis, but flattens those that themselves cause an axis's
+/// variance.
 #[derive(Debug)]
 pub(crate) struct View {
     center: Vec<f64>,
@@ -20,9 +21,9 @@ pub(crate) struct View {
 
 #[derive(Debug)]
 enum Map {
-    /// Only the center is taken off.
+    /// Only subtracts the center.
     Raw,
-    /// Each feature is multiplied by its own factor.
+    /// Multiplies each feature by a factor.
     Scaled(Vec<f64>),
     /// `L⁻¹` of a covariance `L Lᵀ`, `[D, D]`.
     Whitened(Vec<f64>),
@@ -34,13 +35,13 @@ impl View {
         Self { center: center.to_vec(), map: Map::Raw }
     }
 
-    /// Every feature in units of its standard deviation; constant features stay as they are.
+    /// Every feature in units of its standard deviation; constant features are unchanged.
     pub(crate) fn standardized(center: &[f64], variances: &[f64]) -> Self {
         let factor = |v: &f64| if *v > 0.0 { v.sqrt().recip() } else { 1.0 };
         Self { center: center.to_vec(), map: Map::Scaled(variances.iter().map(factor).collect()) }
     }
 
-    /// Under the Mahalanobis distance of `metric` (`[D, D]`); raw if that is not positive definite.
+    /// With the Mahalanobis distance of `metric` (`[D, D]`); raw if that is not positive definite.
     pub(crate) fn whitened(center: &[f64], metric: &[f64]) -> Self {
         let d = center.len();
         let map = match linalg::cholesky(metric, d) {

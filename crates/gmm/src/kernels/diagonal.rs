@@ -1,23 +1,23 @@
 //! Distances and moments for diagonal covariances, tile by tile.
 //!
-//! A tile of the rows stays in the first cache while every component goes through its own rows,
-//! with its parameters or its sums in registers.
+//! A tile of the rows stays in the L1 cache while every component processes its own rows, with its
+//! parameters or its sums in registers.
 
 use super::tiles::{Aligned, TILE_REGISTERS, Tile, TiledRows, padded};
 use crate::Real;
 use pulp::{Arch, Simd, WithSimd};
 
-/// For each component, the rows of a block that concern it.
+/// For each component, the rows of a block to process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lists<'a> {
     /// Rows of all lists.
     pub(crate) rows: &'a [u32],
-    /// Where the list of each component starts and ends in `rows`.
+    /// Start and end of each component's list in `rows`.
     pub(crate) spans: &'a [(usize, usize)],
 }
 
 impl Lists<'_> {
-    /// Rows in all lists together.
+    /// Total number of rows in all lists.
     fn n_pairs(&self) -> usize {
         self.spans.iter().map(|(first, end)| end - first).sum()
     }
@@ -40,7 +40,7 @@ impl<T: Real> Scales<T> {
     }
 }
 
-/// Writes rows of `d` values to rows of [`padded`] ones, rounded and filled up with zeros.
+/// Writes rows of `d` values as rows of [`padded`] values, rounded and padded with zeros.
 pub(crate) fn spread<T: Real>(values: &[f64], d: usize, out: &mut Aligned<T>) {
     let width = padded::<T>(d);
     out.resize(values.len() / d * width);
@@ -51,11 +51,11 @@ pub(crate) fn spread<T: Real>(values: &[f64], d: usize, out: &mut Aligned<T>) {
     }
 }
 
-/// Writes `Σ_j (y_j s_j + t_j)²` for every component and each of its rows to the place of the row
-/// in the lists.
+/// Writes `Σ_j (y_j s_j + t_j)²` for every component and each of its rows to the position of the
+/// row in the lists.
 ///
-/// With `y = x - c`, `s = 1/σ` and `t = (c - μ)/σ` these are squared distances in standard
-/// deviations. A row's result does not depend on what else is listed. `partial` is working space.
+/// With `y = x - c`, `s = 1/σ` and `t = (c - μ)/σ`, these are squared distances in standard
+/// deviations. A row's result does not depend on what else is listed. `partial` is scratch space.
 pub(crate) fn listed_distances<T: Real>(
     block: &TiledRows<T>,
     lists: Lists<'_>,
@@ -99,17 +99,17 @@ impl<T: Real> WithSimd for Distances<'_, T> {
     }
 }
 
-/// Where the distances of all pairs are added up, from tile to tile.
+/// The sums of the distances of all pairs, accumulated over the tiles.
 struct Totals<'a, V> {
-    /// The sums of each pair, lane by lane; the first tile overwrites what is there.
+    /// The sums of each pair, lane by lane; the first tile overwrites them.
     sums: &'a mut [V],
-    /// The distances, which the last tile completes, at the places of the lists.
+    /// The distances, completed by the last tile, at the positions of the lists.
     out: &'a mut [f64],
     is_first: bool,
     is_last: bool,
 }
 
-/// `G` registers of the component's padded values, from the place of the tile.
+/// `G` registers of the component's padded values, starting at the position of the tile.
 #[inline(always)]
 fn at_tile<V: Copy, const G: usize>(
     values: &[V],
@@ -121,7 +121,7 @@ fn at_tile<V: Copy, const G: usize>(
     std::array::from_fn(|g| own[g])
 }
 
-/// Adds what the `G` registers of a tile contribute to each pair's distance, lane by lane.
+/// Adds the contributions of the `G` registers of a tile to each pair's distance, lane by lane.
 #[inline(always)]
 fn add_distances<T: Real, S: Simd, const G: usize>(
     simd: S,
@@ -157,8 +157,8 @@ fn add_distances<T: Real, S: Simd, const G: usize>(
     }
 }
 
-/// Sums of moments of all components in the samples' type, before they are widened; `[K, padded
-/// D]`.
+/// Sums of moments of all components in the samples' type, before they are widened;
+/// `[K, padded D]`.
 #[derive(Debug)]
 pub(crate) struct MomentSums<T> {
     first: Aligned<T>,
@@ -194,8 +194,8 @@ impl<T: Real> MomentSums<T> {
 
 /// Adds `Σ r (y - m)` and `Σ r (y - m)²` over each component's rows to `sums`, feature by feature.
 ///
-/// `responsibilities` stand where their rows stand in the lists; `centers` are `m`, `[K, padded
-/// D]`.
+/// `responsibilities` are at the positions of their rows in the lists; `centers` are `m`,
+/// `[K, padded D]`.
 pub(crate) fn add_moments<T: Real>(
     block: &TiledRows<T>,
     lists: Lists<'_>,
@@ -269,12 +269,12 @@ impl<T: Real> AddMoments<'_, T> {
 mod tests {
     use super::*;
 
-    /// A number between -1 and 1 that differs from place to place.
+    /// A number between -1 and 1 that depends on the position.
     fn value(at: usize) -> f64 {
         (at as f64 * 12.9898).sin()
     }
 
-    /// Whether two numbers agree to a few roundings of `T` among terms of the size of 1.
+    /// Whether two numbers agree to a few rounding errors of `T` for terms of magnitude 1.
     fn close<T>(found: f64, wanted: f64) -> bool {
         let rounding = if size_of::<T>() == 4 { 1e-5 } else { 1e-13 };
         (found - wanted).abs() <= rounding * (1.0 + wanted.abs())

@@ -1,17 +1,16 @@
-//! Normalization of log joint densities, with an exponential that the compiler can put into vector
-//! registers.
+//! Normalization of log joint densities, with an exponential that the compiler can vectorize.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Below this the exponential is 0; `e^-708` is the last that is not subnormal.
+/// Below this the exponential is 0; `e^-708` is the smallest result that is not subnormal.
 const LOWEST: f64 = -708.0;
-/// `2^52 + 2^51`: adding it leaves the nearest whole number in the low bits.
+/// `2^52 + 2^51`: adding it leaves the nearest integer in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
-/// `ln 2` cut to 32 bits, so that its product with a whole number below 2^20 is exact, and what was
-/// cut off.
+/// `ln 2` truncated to 32 bits, so that its product with an integer below 2^20 is exact, and the
+/// remainder.
 const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-/// `1 / i!` from 13 down to 0; on |r| ≤ ½ ln 2 the first term left out is below 2e-18.
+/// `1 / i!` from 13 down to 0; for |r| ≤ ½ ln 2 the first omitted term is below 2e-18.
 const COEFFICIENTS: [f64; 14] = [
     1.0 / 6_227_020_800.0,
     1.0 / 479_001_600.0,
@@ -40,13 +39,13 @@ fn exp(x: f64) -> f64 {
     for c in &COEFFICIENTS[1..] {
         series = series.mul_add(r, *c);
     }
-    // The whole number sits in the low bits of `shifted`; moved to the exponent it multiplies by
-    // 2^whole.
+    // The integer is in the low bits of `shifted`; moved to the exponent, it multiplies by
+    // 2^integer.
     let scaled = f64::from_bits(series.to_bits().wrapping_add(shifted.to_bits() << 52));
     if x > LOWEST { scaled } else { 0.0 }
 }
 
-/// `e^x` of every value, none of which may be above 0.
+/// Replaces every value, none of which may be positive, by `e^x`.
 pub(crate) fn exponentials(values: &mut [f64]) {
     Arch::new().dispatch(Exponentials { values });
 }
@@ -66,11 +65,11 @@ impl WithSimd for Exponentials<'_> {
     }
 }
 
-/// Turns log joint densities into responsibilities, in place, and writes `ln Σ_k` of each row to
+/// Converts log joint densities to responsibilities, in place, and writes `ln Σ_k` for each row to
 /// `log_sums`.
 ///
-/// `block` holds `stride` values per component, of which the first `log_sums.len()` are rows.
-/// Subtracts the row's largest value before exponentiating, so nothing overflows and some term is
+/// `block` has `stride` values per component, the first `log_sums.len()` of which are rows.
+/// Subtracts the row's largest value before exponentiating, so nothing overflows and one term is
 /// exactly 1. A row without any density gets responsibilities 0 and `-∞`.
 pub(crate) fn normalize(
     block: &mut [f64],
@@ -82,8 +81,8 @@ pub(crate) fn normalize(
     Arch::new().dispatch(Normalize { block, stride, log_sums, max, sum });
 }
 
-/// A struct instead of a closure, because only this form is sure to be compiled for the instruction
-/// set found.
+/// A struct instead of a closure, because only this form is certain to be compiled for the detected
+/// instruction set.
 struct Normalize<'a> {
     block: &'a mut [f64],
     stride: usize,
@@ -153,7 +152,8 @@ mod tests {
 
     #[test]
     fn normalizing_survives_extremes() {
-        // Two components, three rows: equal huge values, one without density, none with density.
+        // Two components, three rows: equal huge values, one component with zero density, both with
+        // zero density.
         let none = f64::NEG_INFINITY;
         let mut block = [-1e6, -3.0, none, -1e6, none, none];
         let mut log_sums = [0.0; 3];

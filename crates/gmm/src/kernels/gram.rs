@@ -5,16 +5,16 @@ use super::panel::add_lanes;
 use crate::{Real, linalg};
 use pulp::{Arch, Simd, WithSimd};
 
-/// Up to this many features the product is formed here; above it the general matrix product is
-/// faster.
+/// Maximum number of features for which the product is computed here; above it the general matrix
+/// product is faster.
 const MAX_FEATURES: usize = 64;
-/// Rows of the product formed together: with two registers of columns each there are as many sums
-/// as multiply-adds in flight, and registers left for what is multiplied. More sums were spilled to
-/// the stack by the compiler.
+/// Number of rows of the product computed together: with two registers of columns each, there are
+/// enough sums to hide the latency of multiply-adds, and registers left for the factors. With more
+/// sums, the compiler spilled to the stack.
 const TILE: usize = 4;
 
-/// Appends `√r (x - c)` of the listed rows to `gathered`, each row padded with zeros to `padded`
-/// values.
+/// Appends `√r (x - c)` of the listed rows to `gathered`, with each row padded with zeros to
+/// `padded` values.
 pub(crate) fn gather<T: Real>(
     rows: &[T],
     center: &[T],
@@ -50,7 +50,8 @@ impl<T: Real> WithSimd for Gather<'_, T> {
     }
 }
 
-/// Features rounded up so that rows of the product can be cut into whole registers of any size.
+/// Number of features rounded up so that rows of the product consist of whole registers of any
+/// size.
 pub(crate) fn padded(d: usize) -> usize {
     if d <= MAX_FEATURES { d.next_multiple_of(16) } else { d }
 }
@@ -91,7 +92,7 @@ impl<T: Real> WithSimd for First<'_, T> {
 }
 
 impl<T: Real> First<'_, T> {
-    /// Sums of `N` registers of features, starting with feature `at`.
+    /// Sums of `N` registers of features, starting at feature `at`.
     #[inline(always)]
     fn strip<S: Simd, const N: usize>(&mut self, simd: S, at: usize) {
         let columns = N * T::lanes::<S>();
@@ -107,8 +108,8 @@ impl<T: Real> First<'_, T> {
     }
 }
 
-/// Adds the lower triangle of `zᵀ z` to `totals` (`[D, D]`), `z` being `[n, padded(D)]`; `block` is
-/// working space of `padded(D)²` values.
+/// Adds the lower triangle of `zᵀ z` to `totals` (`[D, D]`), where `z` is `[n, padded(D)]`; `block`
+/// is scratch space of `padded(D)²` values.
 pub(crate) fn add_gram<T: Real>(z: &[T], d: usize, block: &mut [T], totals: &mut [f64]) {
     let width = padded(d);
     block.fill(T::from_f64(0.0));

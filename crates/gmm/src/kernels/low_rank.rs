@@ -1,4 +1,4 @@
-//! Distances for low-rank covariances: a diagonal distance less what the factors explain.
+//! Distances for low-rank covariances: a diagonal distance minus the part explained by the factors.
 
 use crate::Real;
 use pulp::{Arch, Simd, WithSimd};
@@ -10,8 +10,8 @@ pub(crate) struct Component<'a, T> {
     pub(crate) projection: &'a [T],
 }
 
-/// Writes `|z|² - |P z|²` of the listed rows to `out`, `z = (x - c) s + t` being a row in standard
-/// deviations of the noise; `whitened` is working space of `[D]`.
+/// Writes `|z|² - |P z|²` of the listed rows to `out`, where `z = (x - c) s + t` is a row in
+/// standard deviations of the noise; `whitened` is scratch space of `[D]`.
 pub(crate) fn listed_distances<T: Real>(
     rows: &[T],
     listed: &[u32],
@@ -48,13 +48,13 @@ impl<T: Real> WithSimd for Distances<'_, T> {
             for axis in projection.chunks_exact(d) {
                 distance -= dot(simd, axis, self.whitened).to_f64().powi(2);
             }
-            // Rounding may take a row at the mean below zero.
+            // Rounding may make the distance of a row at the mean negative.
             *out = distance.max(0.0);
         }
     }
 }
 
-/// `Σ a b`, in four sums of registers.
+/// `Σ a b`, in four register sums.
 #[inline(always)]
 fn dot<T: Real, S: Simd>(simd: S, a: &[T], b: &[T]) -> T {
     let ((a, a_tail), (b, b_tail)) = (T::registers::<S>(a), T::registers::<S>(b));

@@ -1,16 +1,16 @@
-//! Panels: a few registers of rows, transposed so that rows lie across lanes.
+//! Panels: a few registers of rows, transposed so that rows are across lanes.
 
 use crate::Real;
 use pulp::Simd;
 
-/// Most rows that a panel may have: four registers of sixteen lanes.
+/// Maximum number of rows in a panel: four registers of sixteen lanes.
 pub(crate) const MAX_PANEL_ROWS: usize = 64;
 
-/// Rows transposed together: as many values as fill half a cache line of `f64`.
+/// Number of rows transposed together: as many values as fill half a cache line of `f64`.
 const GROUP: usize = 4;
 
-/// Transposes the rows that `ids` names into `panel` (`[d][width]`), less `center`. Where there are
-/// fewer than `width` the last one is repeated; nobody reads those lanes.
+/// Transposes the rows listed in `ids` into `panel` (`[d][width]`), minus `center`. If there are
+/// fewer than `width`, the last one is repeated; these lanes are never read.
 #[inline(always)]
 pub(super) fn pack<T: Real>(rows: &[T], center: &[T], ids: &[u32], width: usize, panel: &mut [T]) {
     let d = center.len();
@@ -18,7 +18,7 @@ pub(super) fn pack<T: Real>(rows: &[T], center: &[T], ids: &[u32], width: usize,
         let id = ids[i.min(ids.len() - 1)] as usize;
         &rows[id * d..][..d]
     };
-    // A few rows at a time, so that a stretch of the panel is filled while it is in the cache.
+    // A few rows at a time, so that a part of the panel is filled while it is in the cache.
     let whole = width - width % GROUP;
     for i in whole..width {
         for ((column, x), m) in panel.chunks_exact_mut(width).zip(row(i)).zip(center) {

@@ -1,11 +1,12 @@
-//! Lower bounds of distances, and what follows from them, for many rows at once.
+//! Updates of lower bounds of distances, and comparisons with them, for many rows at once.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// A stored bound is smaller than the distance by this share, more than rounding to `f32` can add.
+/// A stored bound is smaller than the distance by this fraction, which exceeds the rounding error
+/// of `f32`.
 pub(crate) const ROUNDING: f64 = 1e-6;
 
-/// Replaces every bound `b` by `scale b - shift`, or by 0 if that is negative or not a number.
+/// Replaces every bound `b` by `scale b - shift`, or by 0 if that is negative or NaN.
 pub(crate) fn weaken(bounds: &mut [f32], scale: f32, shift: f32) {
     Arch::new().dispatch(Weaken { bounds, scale, shift });
 }
@@ -27,7 +28,7 @@ impl WithSimd for Weaken<'_> {
     }
 }
 
-/// Tells of each row whether `norm - b²/2` is at least its `reach`.
+/// Writes for each row whether `norm - b²/2` is at least its `reach`.
 pub(crate) fn within(bounds: &[f32], reach: &[f64], norm: f64, wanted: &mut [bool]) {
     Arch::new().dispatch(Within { bounds, reach, norm, wanted });
 }
@@ -84,7 +85,7 @@ mod tests {
         let mut bounds = [4.0, 1.0, f32::INFINITY, f32::MAX];
         weaken(&mut bounds, 0.5, 1.0);
         assert!(bounds[0] == 1.0 && bounds[1] == 0.0 && bounds[2] == f32::INFINITY, "{bounds:?}");
-        // What is known of nothing: infinity less infinity.
+        // No information: infinity minus infinity.
         weaken(&mut bounds, 0.0, f32::MAX);
         assert!(bounds.iter().all(|bound| *bound == 0.0), "{bounds:?}");
 

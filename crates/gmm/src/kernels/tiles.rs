@@ -1,23 +1,23 @@
-//! [`TiledRows`]: a block of rows less a point, cut into tiles of neighboring features.
+//! [`TiledRows`]: a block of rows minus a point, cut into tiles of neighboring features.
 //!
-//! A tile holds [`TILE_REGISTERS`] registers of every row, row after row, so that it stays in the
-//! first cache while all components go through it, each with its own rows.
+//! A tile consists of [`TILE_REGISTERS`] registers of every row, row after row, so it stays in the
+//! L1 cache while all components process it, each with its own rows.
 
 use crate::Real;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Registers of a row in one tile: with as many of one component's parameters and of its sums they
-/// fit the sixteen registers of AVX2.
+/// Number of registers of a row in one tile: together with the same number for one component's
+/// parameters and for its sums, they fit the sixteen registers of AVX2.
 pub(crate) const TILE_REGISTERS: usize = 4;
-/// Bytes of the widest register, and of a cache line.
+/// Size in bytes of the widest register, and of a cache line.
 const LINE: usize = 64;
 
-/// Values of a row of `d`, filled up to a whole number of registers of any width.
+/// Number of values of a row of `d`, padded to a whole number of registers of any width.
 pub(crate) fn padded<T>(d: usize) -> usize {
     d.next_multiple_of(LINE / size_of::<T>())
 }
 
-/// Values that start on a cache line, so that no register lies across two.
+/// Values aligned to a cache line, so that no register crosses two.
 #[derive(Clone, Debug)]
 pub(crate) struct Aligned<T> {
     values: Vec<T>,
@@ -30,11 +30,11 @@ impl<T: Real> Aligned<T> {
         Self { values: Vec::new(), first: 0, len: 0 }
     }
 
-    /// Makes room for `len` values; what they are is left open.
+    /// Makes room for `len` values, which are unspecified.
     pub(crate) fn resize(&mut self, len: usize) {
         if self.values.len() < self.first + len {
             self.values.resize(len + LINE / size_of::<T>(), T::from_f64(0.0));
-            // Where the start cannot be told it does not matter: alignment saves time only.
+            // If the alignment is unknown, it doesn't matter: it only saves time.
             let first = self.values.as_ptr().align_offset(LINE);
             self.first = if first < LINE / size_of::<T>() { first } else { 0 };
         }
@@ -50,10 +50,11 @@ impl<T: Real> Aligned<T> {
     }
 }
 
-/// A block of rows less a point.
+/// A block of rows minus a point.
 #[derive(Debug)]
 pub(crate) struct TiledRows<T> {
-    /// Tile after tile; within a tile row after row. Zeros fill up the last register of a row.
+    /// Tile after tile; within a tile, row after row. The last register of a row is padded with
+    /// zeros.
     values: Aligned<T>,
     n_rows: usize,
 }
@@ -64,7 +65,7 @@ impl<T: Real> TiledRows<T> {
         Self { values: Aligned::new(), n_rows: 0 }
     }
 
-    /// Takes `point` off every row of `rows` and keeps the differences.
+    /// Subtracts `point` from every row of `rows` and stores the differences.
     pub(crate) fn pack(&mut self, rows: &[T], point: &[T]) {
         self.n_rows = rows.len() / point.len();
         Arch::new().dispatch(Pack { rows, point, tiled: self });
@@ -86,7 +87,7 @@ impl<T: Real> TiledRows<T> {
 /// Registers of neighboring features of all rows, row after row.
 pub(super) struct Tile<'a, V> {
     pub(super) values: &'a [V],
-    /// Place of the first among a row's registers.
+    /// Index of the first of these among a row's registers.
     pub(super) first: usize,
 }
 

@@ -4,11 +4,11 @@ use super::panel;
 use crate::Real;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Columns of `L⁻ᵀ` in one tile.
+/// Number of columns of `L⁻ᵀ` in one tile.
 const TILE: usize = 4;
 
 /// A lower triangular matrix cut into tiles of [`TILE`] rows: for each tile and each column up to
-/// its diagonal, the tile's values side by side; zeros above the diagonal and below the last row.
+/// its diagonal, the adjacent values of the tile; zeros above the diagonal and below the last row.
 #[derive(Clone, Debug)]
 pub(crate) struct TiledLower<T> {
     values: Vec<T>,
@@ -21,7 +21,7 @@ impl<T: Real> TiledLower<T> {
         Self { values: Vec::new(), d: 0 }
     }
 
-    /// Cuts the row-major matrix `lower` into tiles, in the memory of the matrix before.
+    /// Cuts the row-major matrix `lower` into tiles, reusing the memory of the previous matrix.
     pub(crate) fn set(&mut self, lower: &[f64], d: usize) {
         let Self { values, d: own } = self;
         *own = d;
@@ -37,27 +37,27 @@ impl<T: Real> TiledLower<T> {
         }
     }
 
-    /// Values in all tiles.
+    /// Number of values in all tiles.
     fn len(d: usize) -> usize {
         (0..d).step_by(TILE).map(|first| TILE * (first + TILE).min(d)).sum()
     }
 }
 
-/// Working space for the panels of one block of rows.
+/// Scratch space for the panels of one block of rows.
 #[derive(Debug)]
 pub(crate) struct PanelScratch<T> {
     panels: Vec<T>,
     centered: Vec<T>,
-    /// `0..n`, for when all rows are wanted.
+    /// `0..n`, used when all rows are listed.
     all: Vec<u32>,
 }
 
 impl<T: Real> PanelScratch<T> {
-    /// Space for `n_rows` rows of `d` values.
+    /// Creates space for `n_rows` rows of `d` values.
     pub(crate) fn new(n_rows: usize, d: usize) -> Self {
         let zero = T::from_f64(0.0);
         Self {
-            // The widest panel may reach beyond the last row.
+            // The widest panel may extend beyond the last row.
             panels: vec![zero; (n_rows + panel::MAX_PANEL_ROWS) * d],
             centered: vec![zero; panel::MAX_PANEL_ROWS * d],
             all: (0_u32..).take(n_rows).collect(),
@@ -65,7 +65,7 @@ impl<T: Real> PanelScratch<T> {
     }
 }
 
-/// Transposes all rows of a block, less `center`, for any number of calls of [`packed_distances`].
+/// Transposes all rows of a block, minus `center`, for any number of calls of [`packed_distances`].
 pub(crate) fn pack_block<T: Real>(rows: &[T], center: &[T], scratch: &mut PanelScratch<T>) {
     Arch::new().dispatch(PackBlock { rows, center, scratch });
 }
@@ -81,7 +81,7 @@ pub(crate) fn packed_distances<T: Real>(
     Arch::new().dispatch(Packed { mean, lower, out, scratch });
 }
 
-/// Writes `|L⁻¹ (x - c - μ)|²` of the listed rows of a block to `out`, one after the other.
+/// Writes `|L⁻¹ (x - c - μ)|²` of the listed rows of a block to `out`, in list order.
 ///
 /// A row's result has the same bits as from [`packed_distances`].
 pub(crate) fn listed_distances<T: Real>(
@@ -96,9 +96,9 @@ pub(crate) fn listed_distances<T: Real>(
     Arch::new().dispatch(Listed { rows, ids: listed, center, mean, lower, out, scratch });
 }
 
-/// Registers of rows in a panel: sums, rows and broadcast values must fit the register file
-/// together. With three of them and sixteen registers the compiler spills a sum, which costs more
-/// than the third brings.
+/// Number of registers of rows in a panel: sums, rows and broadcast values together must fit in the
+/// register file. With three of them and sixteen registers, the compiler spills a sum, which costs
+/// more than the third gains.
 macro_rules! with_groups {
     ($simd:ident: $S:ident, $self:ident.$run:ident) => {
         if $S::REGISTER_COUNT >= 32 {
@@ -189,7 +189,7 @@ impl<T: Real> Listed<'_, T> {
     fn run<S: Simd, const GROUPS: usize>(self, simd: S) {
         let width = GROUPS * T::lanes::<S>();
         let Self { rows, ids, center, mean, lower, out, scratch } = self;
-        // The packed block stays as it is; one panel beyond it is free.
+        // The packed block is not changed; one panel after it is free.
         let at = scratch.panels.len() - width * lower.d;
         let (_, panel) = scratch.panels.split_at_mut(at);
         for (ids, out) in ids.chunks(width).zip(out.chunks_mut(width)) {
@@ -199,7 +199,7 @@ impl<T: Real> Listed<'_, T> {
     }
 }
 
-/// Distances of the rows of one panel to one component.
+/// Distances of the rows of one panel from one component.
 #[inline(always)]
 fn panel_distances<T: Real, S: Simd, const GROUPS: usize>(
     simd: S,

@@ -1,16 +1,16 @@
-//! The mixture of what is measured with noise.
+//! The mixture of noisy measurements.
 
 use crate::Covariances;
 use crate::{GaussianMixture, ModelError};
 
 impl GaussianMixture {
-    /// The mixture of `x + e`, where `x` is of this one and `e ~ N(0, diag(variances))`: each
-    /// covariance becomes `Σ_k + diag(variances)`. Spherical covariances become diagonal ones;
-    /// other types stay.
+    /// The mixture of `x + e`, where `x` is from this mixture and `e ~ N(0, diag(variances))`: each
+    /// covariance becomes `Σ_k + diag(variances)`. Spherical covariances become diagonal; other
+    /// types are kept.
     ///
     /// # Errors
-    /// [`ModelError::Length`] unless there is a variance for each feature, [`ModelError::BadValue`]
-    /// where one is negative or not finite.
+    /// Returns [`ModelError::Length`] if there is not one variance per feature, and
+    /// [`ModelError::BadValue`] if one is negative or not finite.
     ///
     /// # Examples
     /// ```
@@ -25,7 +25,7 @@ impl GaussianMixture {
         let (k, d) = (self.n_components(), self.n_features());
         super::expect_len("variances", variances.len(), d)?;
         super::expect_values("variances", variances, |v| v.is_finite() && v >= 0.0)?;
-        // Every `stride` values one of a diagonal, after the first `offset`.
+        // Adds to one of every `stride` values, after the first `offset`.
         let widen = |values: &[f64], width: usize, stride: usize, offset: usize| -> Vec<f64> {
             let mut widened = values.to_vec();
             for matrix in widened.chunks_mut(width) {

@@ -10,22 +10,22 @@ pub const FORMAT: &str = "gmm.mixture";
 /// Value of the field `version` that this build writes and reads.
 pub const VERSION: u64 = 1;
 
-/// Why a document is not a mixture that this build can read.
+/// Reason why a document is not a mixture that this build can read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// The field `format` is missing or names something else.
+    /// The field `format` is missing or has another value.
     #[error("this is not a mixture: its `format` is {found}, not \"{FORMAT}\"")]
     NotAMixture {
         /// The value found, as JSON.
         found: String,
     },
-    /// The field `format` of statistics names something else.
-    #[error("these are no statistics of a mixture: their `format` is {found}, not {expected}")]
+    /// The field `format` of statistics has another value.
+    #[error("these are not statistics of a mixture: their `format` is {found}, not {expected}")]
     NotStatistics {
         /// The value found.
         found: String,
-        /// The value needed.
+        /// The required value.
         expected: &'static str,
     },
     /// Statistics written by another version of the format.
@@ -38,27 +38,27 @@ pub enum FormatError {
         /// The version that this build reads.
         version: u64,
     },
-    /// Written by another version of the format.
+    /// The mixture was written by another version of the format.
     #[error("version {found} of \"{FORMAT}\" is unknown; this build reads version {VERSION}")]
     UnknownVersion {
         /// The value found, as JSON.
         found: String,
     },
-    /// A field is missing or has another shape.
+    /// A field is missing or has another type.
     #[error("the mixture's fields cannot be read")]
     Fields(#[from] serde_json::Error),
-    /// Rows of an array have different lengths, or another length than `n_features`.
+    /// Rows of an array have different lengths, or a length other than `n_features`.
     #[error("the mixture's `{field}` do not have the shape that its covariance type needs")]
     Shape {
         /// The field.
         field: &'static str,
     },
-    /// The parameters do not make a mixture.
+    /// The parameters are not a valid mixture.
     #[error("the mixture's parameters are not valid")]
     Parameters(#[from] ModelError),
 }
 
-/// The fields as they stand in a file.
+/// The fields of the file.
 #[derive(Deserialize, Serialize)]
 struct Form {
     format: String,
@@ -128,7 +128,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 impl TryFrom<Value> for GaussianMixture {
     type Error = FormatError;
 
-    /// Reads a mixture from a JSON object; fields it does not know are ignored.
+    /// Reads a mixture from a JSON object; unknown fields are ignored.
     fn try_from(value: Value) -> Result<Self, FormatError> {
         if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
             return Err(FormatError::NotAMixture { found: found(&value, "format") });
@@ -168,7 +168,7 @@ fn found(value: &Value, field: &str) -> String {
     value.get(field).map_or_else(|| "missing".to_owned(), Value::to_string)
 }
 
-/// The rows end to end, if each has `d` values.
+/// The rows concatenated, if each has `d` values.
 fn flatten(rows: &[Vec<f64>], d: usize) -> Option<Vec<f64>> {
     rows.iter().all(|row| row.len() == d).then(|| rows.concat())
 }

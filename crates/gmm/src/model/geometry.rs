@@ -1,5 +1,4 @@
-//! Components as Gaussians, moments, marginals, conditionals, and mixtures with components merged
-//! or dropped.
+//! Components as Gaussians, moments, marginals, conditionals, and merging or removing components.
 
 use crate::gaussian::Gaussian;
 use crate::linalg::dot;
@@ -10,7 +9,7 @@ impl GaussianMixture {
     /// One component as a Gaussian.
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`].
+    /// Returns [`ModelError::NoSuchComponent`] if there is no such component.
     pub fn component(&self, component: usize) -> Result<Gaussian, ModelError> {
         self.expect_component(component)?;
         Gaussian::new(self.mean(component).to_vec(), self.covariance(component))
@@ -20,19 +19,19 @@ impl GaussianMixture {
     /// `μ = Σ w_k μ_k`, `Σ = Σ w_k (Σ_k + (μ_k - μ)(μ_k - μ)ᵀ)`.
     ///
     /// # Errors
-    /// [`ModelError::NotPositiveDefinite`] when rounding leaves no factor.
+    /// Returns [`ModelError::NotPositiveDefinite`] if the covariance is lost to rounding.
     pub fn moments(&self) -> Result<Gaussian, ModelError> {
         let all: Vec<usize> = (0..self.n_components()).collect();
         let (_, mean, covariance) = self.pooled(&all);
         Gaussian::new(mean, covariance)
     }
 
-    /// Weight, mean and covariance of some components taken together.
+    /// Weight, mean and covariance of some components combined.
     fn pooled(&self, components: &[usize]) -> (f64, Vec<f64>, Vec<f64>) {
         let d = self.n_features();
         let weight: f64 = components.iter().map(|k| self.weights()[*k]).sum();
         let share = |k: usize| {
-            // Components without weight count alike.
+            // If all weights are 0, components count equally.
             if weight > 0.0 { self.weights()[k] / weight } else { 1.0 / components.len() as f64 }
         };
         let mut mean = vec![0.0; d];
@@ -49,10 +48,10 @@ impl GaussianMixture {
         (weight, mean, covariance)
     }
 
-    /// The mixture of some features, in the order given; the covariance type stays.
+    /// The mixture of some features, in the given order; the covariance type is kept.
     ///
     /// # Errors
-    /// [`ModelError::BadFeatures`] when a feature is repeated or there is none such.
+    /// Returns [`ModelError::BadFeatures`] if a feature is repeated or does not exist.
     pub fn marginal(&self, features: &[usize]) -> Result<Self, ModelError> {
         let d = self.n_features();
         expect_features(features, d)?;
@@ -97,8 +96,9 @@ impl GaussianMixture {
     /// ```
     ///
     /// # Errors
-    /// [`ModelError::BadFeatures`] when a feature is repeated, missing, or all are given;
-    /// [`ModelError::BadValue`] when a value is not finite or no component has any density there.
+    /// Returns [`ModelError::BadFeatures`] if a feature is repeated or does not exist, or if all
+    /// are given, and [`ModelError::BadValue`] if a value is not finite or all components have zero
+    /// density there.
     pub fn conditional(&self, known: &[(usize, f64)]) -> Result<Self, ModelError> {
         let (d, n_known) = (self.n_features(), known.len());
         let given: Vec<usize> = known.iter().map(|(feature, _)| *feature).collect();
@@ -132,7 +132,8 @@ impl GaussianMixture {
             let factor = linalg::cholesky(&pick(&given, &given), n_known)
                 .map_err(|_| ModelError::NotPositiveDefinite { component: k })?;
             let inverse = linalg::invert_lower(&factor, n_known);
-            // With C = Σ_fk L⁻ᵀ: the mean moves by C L⁻¹ (x - μ_k), the covariance loses C Cᵀ.
+            // With C = Σ_fk L⁻ᵀ: the mean changes by C L⁻¹ (x - μ_k), and C Cᵀ is subtracted from
+            // the covariance.
             let cross = pick(&free, &given);
             let mut c = vec![0.0; cross.len()];
             linalg::times_lower_transposed(&mut c, &cross, &inverse, n_known);
@@ -150,11 +151,11 @@ impl GaussianMixture {
         Self::from_valid(weights, means, Covariances::Full(covariances))
     }
 
-    /// The two components with the smallest Bhattacharyya distance, and that distance; none if
-    /// there is only one.
+    /// The two components with the smallest Bhattacharyya distance, and that distance; `None` if
+    /// there is only one component.
     ///
     /// # Errors
-    /// [`ModelError::NotPositiveDefinite`] when rounding leaves no factor.
+    /// Returns [`ModelError::NotPositiveDefinite`] if a covariance is lost to rounding.
     pub fn closest_components(&self) -> Result<Option<(usize, usize, f64)>, ModelError> {
         let components: Vec<Gaussian> =
             (0..self.n_components()).map(|k| self.component(k)).collect::<Result<_, _>>()?;
@@ -170,11 +171,11 @@ impl GaussianMixture {
         Ok(closest)
     }
 
-    /// The mixture with two components replaced, at the place of the first, by one with their joint
-    /// weight, mean and covariance. Tied and low-rank covariances become full.
+    /// The mixture with two components replaced by one, at the position of the first, with their
+    /// combined weight, mean and covariance. Tied and low-rank covariances become full.
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`], also when both are the same.
+    /// Returns [`ModelError::NoSuchComponent`] if one does not exist or both are the same.
     pub fn merged(&self, first: usize, second: usize) -> Result<Self, ModelError> {
         self.expect_component(first)?;
         self.expect_component(second)?;
@@ -207,12 +208,12 @@ impl GaussianMixture {
         Self::from_valid(weights, means, covariances)
     }
 
-    /// The mixture of some components, in the order given; their weights are scaled to sum to 1
-    /// (components without any weight count alike).
+    /// The mixture of some components, in the given order; their weights are scaled to sum to 1 (if
+    /// all are 0, they become equal).
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`], also when one is repeated, and [`ModelError::NoComponents`]
-    /// for none.
+    /// Returns [`ModelError::NoSuchComponent`] if one does not exist or is repeated, and
+    /// [`ModelError::NoComponents`] if the list is empty.
     pub fn only(&self, components: &[usize]) -> Result<Self, ModelError> {
         let (d, n_components) = (self.n_features(), self.n_components());
         if components.is_empty() {
@@ -247,16 +248,16 @@ impl GaussianMixture {
         )
     }
 
-    /// The mixture without one component; the others' weights grow in proportion.
+    /// The mixture without one component; the other weights are scaled to sum to 1.
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`], and [`ModelError::NoComponents`] when nothing with any
-    /// weight would be left.
+    /// Returns [`ModelError::NoSuchComponent`] if it does not exist, and
+    /// [`ModelError::NoComponents`] if no component with positive weight would be left.
     pub fn without(&self, component: usize) -> Result<Self, ModelError> {
         self.expect_component(component)?;
         let d = self.n_features();
-        // The sum of the others, not what is missing to 1: that cancels where the component has
-        // nearly everything.
+        // The sum of the other weights, not 1 minus this weight, which would cancel for a weight
+        // near 1.
         let others = self.weights().iter().enumerate().filter(|(k, _)| *k != component);
         let left: f64 = others.map(|(_, weight)| weight).sum();
         if self.n_components() == 1 || left <= 0.0 {
@@ -280,7 +281,7 @@ impl GaussianMixture {
     }
 }
 
-/// Checks that there are features, each once and below `d`.
+/// Checks that features are given, that none is repeated, and that all are below `d`.
 fn expect_features(features: &[usize], d: usize) -> Result<(), ModelError> {
     let repeated = features.iter().enumerate().any(|(i, j)| features[..i].contains(j));
     if features.is_empty() || repeated || features.iter().any(|j| *j >= d) {

@@ -1,4 +1,4 @@
-//! Densities that a mixture keeps in the layout of their kernel.
+//! Densities of a mixture, cached in the layout of their kernel.
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
@@ -8,23 +8,24 @@ use super::GaussianMixture;
 use crate::Real;
 use crate::density::BlockDensity;
 
-/// The most values of inverse factors that are kept in that layout: 32 MiB.
+/// Maximum number of values of inverse factors to cache in that layout: 32 MiB.
 const MAX_KEPT: usize = 1 << 22;
 
-/// Laying out the factors of `K` components takes as long as the densities of dozens of rows, so
-/// that whoever scores a few rows at a time pays for it once.
+/// Converting the factors of `K` components takes as long as the densities of dozens of rows, so it
+/// is done only once for callers that score a few rows at a time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prepared(OnceLock<BlockDensity<f64>>);
 
 impl PartialEq for Prepared {
-    /// It follows from the parameters, so it makes no difference between mixtures.
+    /// It is determined by the parameters, so it is irrelevant for equality.
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
 impl GaussianMixture {
-    /// The densities of the components for samples of a type: kept for `f64` unless they are large.
+    /// The densities of the components for samples of a type: cached for `f64` unless they are
+    /// large.
     pub(super) fn density<T: Real>(&self) -> Cow<'_, BlockDensity<T>> {
         let (k, d) = (self.n_components(), self.n_features());
         let is_small = k.saturating_mul(d).saturating_mul(d) <= MAX_KEPT;

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use statrs::function::gamma::gamma_lr;
 
-/// Points drawn from a mixture, with the component each came from.
+/// Points drawn from a mixture, with the component of each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draws {
     /// The points, row-major `[n, D]`.
@@ -45,7 +45,7 @@ impl GaussianMixture {
     /// Draws `n` points from one component, row-major `[n, D]`.
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`].
+    /// Returns [`ModelError::NoSuchComponent`] if there is no such component.
     pub fn sample_component<R: Rng + ?Sized>(
         &self,
         component: usize,
@@ -65,15 +65,15 @@ impl GaussianMixture {
     /// row-major `[n, D]`.
     ///
     /// The direction is that of a normal draw; the radius follows the chi distribution with `D`
-    /// degrees of freedom cut off at `radius`, by inversion, so that no draw is wasted however
-    /// small the radius.
+    /// degrees of freedom truncated at `radius`, by inversion, so no draw is rejected however small
+    /// the radius.
     ///
     /// # Units
-    /// `radius` is in standard deviations. In `D` dimensions untruncated draws lie near `√D`.
+    /// `radius` is in standard deviations. In `D` dimensions, untruncated draws are near `√D`.
     ///
     /// # Errors
-    /// [`ModelError::NoSuchComponent`], or [`ModelError::BadValue`] when the radius is not
-    /// positive.
+    /// Returns [`ModelError::NoSuchComponent`] if there is no such component, and
+    /// [`ModelError::BadValue`] if the radius is not positive.
     pub fn sample_component_within<R: Rng + ?Sized>(
         &self,
         component: usize,
@@ -111,7 +111,7 @@ impl GaussianMixture {
             }
             left -= weight;
         }
-        // Rounding may leave a little over: it belongs to the last component that can occur at all.
+        // Rounding may leave a remainder, which belongs to the last component with positive weight.
         self.weights().iter().rposition(|w| *w > 0.0).unwrap_or(0)
     }
 
@@ -172,17 +172,17 @@ enum Root {
     Diagonal(Vec<f64>),
 }
 
-/// The `share` quantile of the chi distribution with `d` degrees of freedom, cut off at `radius`.
+/// The `share` quantile of the chi distribution with `d` degrees of freedom, truncated at `radius`.
 fn truncated_chi(share: f64, d: usize, radius: f64) -> f64 {
     let half = 0.5 * d as f64;
-    // Beyond √d + 40 nothing is left to cut off.
+    // Beyond √d + 40 truncation has no effect.
     let radius = radius.min((d as f64).sqrt() + 40.0);
     let cdf = |r: f64| if r > 0.0 { gamma_lr(half, 0.5 * r * r) } else { 0.0 };
-    // Squares below this underflow, which the cumulative distribution does not take.
+    // Squares below this underflow, which the cumulative distribution can't handle.
     let target = if radius < 1e-100 { 0.0 } else { share * cdf(radius) };
     if target < f64::MIN_POSITIVE {
-        // So far inside that the density is flat: only the volume, which grows with the d-th power,
-        // decides.
+        // So close to the center that the density is flat, and only the volume, which grows with
+        // the d-th power, matters.
         return radius * share.powf(1.0 / d as f64);
     }
     let (mut low, mut high) = (0.0, radius);

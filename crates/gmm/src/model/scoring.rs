@@ -37,7 +37,7 @@ impl Responsibilities {
         self.values.chunks(self.n_components)
     }
 
-    /// The most responsible component of each sample; of equal ones the first.
+    /// The most probable component of each sample; the first of equal ones.
     pub fn labels(&self) -> Vec<usize> {
         self.rows().map(argmax).collect()
     }
@@ -48,7 +48,7 @@ impl Responsibilities {
     }
 }
 
-/// Index of the largest value; of equal ones the first.
+/// Index of the largest value; the first of equal ones.
 fn argmax(values: &[f64]) -> usize {
     (1..values.len()).fold(0, |best, k| if values[k] > values[best] { k } else { best })
 }
@@ -69,7 +69,7 @@ impl GaussianMixture {
     /// ```
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the number of features differs.
     pub fn predict_proba<T: Real>(
         &self,
         samples: &Samples<'_, T>,
@@ -89,7 +89,7 @@ impl GaussianMixture {
     /// The most probable component of each sample.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the number of features differs.
     pub fn predict<T: Real>(&self, samples: &Samples<'_, T>) -> Result<Vec<usize>, ModelError> {
         let k = self.n_components();
         let mut labels = vec![0; samples.n_samples()];
@@ -105,7 +105,7 @@ impl GaussianMixture {
     /// Log density `ln p(x)` of each sample, in nats.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the number of features differs.
     pub fn score_samples<T: Real>(&self, samples: &Samples<'_, T>) -> Result<Vec<f64>, ModelError> {
         let mut scores = vec![0.0; samples.n_samples()];
         self.for_each_block(samples, &mut scores, 1, |_, log_likelihoods, out| {
@@ -117,7 +117,7 @@ impl GaussianMixture {
     /// Mean log density of the samples, in nats per sample; weighted if the samples are.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the number of features differs.
     pub fn score<T: Real>(&self, samples: &Samples<'_, T>) -> Result<f64, ModelError> {
         Ok(self.log_likelihood(samples)? / samples.total_weight())
     }
@@ -127,7 +127,7 @@ impl GaussianMixture {
     /// Sums over blocks of fixed size in order, so the bits do not depend on the number of threads.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the number of features differs.
     pub fn log_likelihood<T: Real>(&self, samples: &Samples<'_, T>) -> Result<f64, ModelError> {
         let scores = self.score_samples(samples)?;
         let block_sum = |(index, block): (usize, &[f64])| -> f64 {
@@ -143,31 +143,31 @@ impl GaussianMixture {
     /// size](Samples::effective_size) of the samples, and `ln L` the mean log likelihood times `n`.
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the number of features differs.
     pub fn bic<T: Real>(&self, samples: &Samples<'_, T>) -> Result<f64, ModelError> {
         let n = samples.effective_size();
         Ok(-2.0 * self.score(samples)? * n + self.n_parameters() as f64 * n.ln())
     }
 
-    /// Akaike's information criterion, `-2 ln L + 2 p`: lower is better. `ln L` as in
+    /// Akaike's information criterion, `-2 ln L + 2 p`: lower is better. `ln L` is the same as in
     /// [`bic`](Self::bic).
     ///
     /// # Errors
-    /// [`ModelError::FeatureMismatch`].
+    /// Returns [`ModelError::FeatureMismatch`] if the number of features differs.
     pub fn aic<T: Real>(&self, samples: &Samples<'_, T>) -> Result<f64, ModelError> {
         Ok(-2.0 * self.score(samples)? * samples.effective_size()
             + 2.0 * self.n_parameters() as f64)
     }
 
-    /// Responsibilities of a row so far away that its squared distances overflow the samples' type:
-    /// `write(k, r)` gets each, and the log density is returned (minus infinity where it overflows
-    /// `f64` too).
+    /// Responsibilities of a row so distant that its squared distances overflow the samples' type:
+    /// calls `write(k, r)` for each, and returns the log density (minus infinity if it overflows
+    /// `f64`, too).
     ///
-    /// Distances are taken in `f64`, of the row in units of its largest difference from a mean;
-    /// that far out, a difference of distances decides wholly.
+    /// Distances are computed in `f64`, with the row in units of its largest difference from a
+    /// mean; at this distance, differences between distances decide completely.
     fn far_row<T: Real>(&self, row: &[T], mut write: impl FnMut(usize, f64)) -> f64 {
         let row: Vec<f64> = row.iter().map(|x| x.to_f64()).collect();
-        // A quarter of each, so that a difference of two of the largest numbers is one.
+        // A quarter of each, so that the difference of two of the largest numbers is finite.
         let scale = (0..self.n_components())
             .flat_map(|k| row.iter().zip(self.mean(k)))
             .map(|(x, m)| (0.25 * x - 0.25 * m).abs())
@@ -186,8 +186,8 @@ impl GaussianMixture {
         };
         let joint: Vec<f64> = (0..lengths.len()).map(log_joint).collect();
         let largest = joint.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        // So far out, the direction decides between components that are as wide there: `|z - u|² =
-        // |z|² - 2 z·u + |u|²`, with `4 z·u = |z + u|² - |z - u|²`.
+        // At this distance, the direction decides between equally wide components:
+        // `|z - u|² = |z|² - 2 z·u + |u|²`, with `4 z·u = |z + u|² - |z - u|²`.
         let toward = |k: usize| {
             let mean = self.mean(k);
             let largest = mean.iter().fold(f64::MIN_POSITIVE, |most, m| most.max(m.abs()));
@@ -207,7 +207,7 @@ impl GaussianMixture {
     }
 
     /// Calls `write(responsibilities, log densities, out)` for every block of rows, in parallel;
-    /// `out` is the block's share of `all`, `width` values per row.
+    /// `out` is the block's part of `all`, with `width` values per row.
     fn for_each_block<T: Real, V: Send>(
         &self,
         samples: &Samples<'_, T>,
@@ -234,7 +234,7 @@ impl GaussianMixture {
                     normalize(block, log_likelihoods, scratch);
                     let far = log_likelihoods.iter_mut().zip(rows.chunks(d)).enumerate();
                     for (at, (log_likelihood, row)) in far {
-                        // Not a number: infinite distances were subtracted from each other.
+                        // NaN: infinite distances were subtracted from each other.
                         if !log_likelihood.is_finite() {
                             *log_likelihood = self.far_row(row, |k, r| {
                                 block[k * BLOCK_ROWS + at] = r;
@@ -248,8 +248,8 @@ impl GaussianMixture {
     }
 }
 
-/// The first value of the samples whose square, added up, may overflow: its row, column and value,
-/// and the limit.
+/// The first sample value whose square may overflow when summed: its row, column and value, and the
+/// limit.
 pub(crate) fn find_too_large<T: Real>(
     samples: &Samples<'_, T>,
 ) -> Option<(usize, usize, f64, f64)> {
@@ -261,7 +261,7 @@ pub(crate) fn find_too_large<T: Real>(
     Some((at / d, at % d, samples.data()[at].to_f64(), limit))
 }
 
-/// Refuses samples whose squares may overflow.
+/// Rejects samples whose squares may overflow.
 pub(crate) fn expect_magnitudes<T: Real>(samples: &Samples<'_, T>) -> Result<(), ModelError> {
     match find_too_large(samples) {
         Some((row, column, value, limit)) => {
@@ -271,7 +271,7 @@ pub(crate) fn expect_magnitudes<T: Real>(samples: &Samples<'_, T>) -> Result<(),
     }
 }
 
-/// `weight * value`, with rows of weight zero left out even where the density is zero.
+/// `weight * value`, where rows of weight zero are excluded even if the density is zero.
 pub(crate) fn weighted(weight: f64, value: f64) -> f64 {
     if weight == 0.0 { 0.0 } else { weight * value }
 }

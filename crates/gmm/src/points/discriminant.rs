@@ -3,7 +3,7 @@
 use super::{PointsError, expect_size, symmetric_eigen, with_fixed_sign};
 use crate::linalg;
 
-/// Fisher's discriminants: the directions `v` of largest `vᵀ B v / vᵀ W v`, where `B` is the
+/// Fisher's discriminants: the directions `v` that maximize `vᵀ B v / vᵀ W v`, where `B` is the
 /// covariance between groups and `W` that within them (Fisher 1936; Rao 1948).
 ///
 /// # Examples
@@ -23,10 +23,11 @@ pub struct Discriminant {
 }
 
 impl Discriminant {
-    /// Fits all `D` discriminants, of the largest ratio first, to covariances `[D, D]`.
+    /// Fits all `D` discriminants, in order of descending ratio, to covariances `[D, D]`.
     ///
     /// # Errors
-    /// [`PointsError::Size`], [`PointsError::NotPositiveDefinite`] if `within` is singular.
+    /// Returns [`PointsError::Size`] if a size is wrong, and [`PointsError::NotPositiveDefinite`]
+    /// if `within` is singular.
     pub fn fit(within: &[f64], between: &[f64], d: usize) -> Result<Self, PointsError> {
         expect_size(within, d * d)?;
         expect_size(between, d * d)?;

@@ -2,7 +2,7 @@
 
 use super::{Matrix, PointsError, covariance_about, mean, symmetric_eigen, with_fixed_sign};
 
-/// Principal components of points: the orthonormal directions of largest variance.
+/// Principal components of points: the orthonormal directions of maximum variance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pca {
     mean: Vec<f64>,
@@ -12,11 +12,11 @@ pub struct Pca {
 }
 
 impl Pca {
-    /// Fits the first `n_components` principal components (at most `D`), of largest variance first.
-    /// The entry of largest magnitude of each is positive. Variances are divided by `n`.
+    /// Fits the first `n_components` principal components (at most `D`), in order of descending
+    /// variance. The entry of largest magnitude of each is positive. Variances are divided by `n`.
     ///
     /// # Errors
-    /// [`PointsError::Empty`] if there are no rows.
+    /// Returns [`PointsError::Empty`] if there are no rows.
     pub fn fit(points: Matrix<'_>, n_components: usize) -> Result<Self, PointsError> {
         let d = points.n_columns();
         let mean = mean(points)?;
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn components_are_the_directions_of_largest_variance() {
-        // Along (3, 4) / 5 by ±10, along (-4, 3) / 5 by ±1, nothing along the third.
+        // Along (3, 4) / 5 by ±10, along (-4, 3) / 5 by ±1, and constant along the third axis.
         let rows: Vec<f64> = [(10.0, 1.0), (-10.0, 1.0), (10.0, -1.0), (-10.0, -1.0)]
             .iter()
             .flat_map(|(a, b)| [1.0 + 0.6 * a - 0.8 * b, 2.0 + 0.8 * a + 0.6 * b, 7.0])

@@ -1,4 +1,4 @@
-//! One entry of a sweep: a fit's figures, and what each criterion makes of them.
+//! One entry of a sweep: a fit's scores, and the value of each criterion.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::{CovarianceType, Real, Samples};
 pub struct Candidate {
     /// Number of components.
     pub n_components: usize,
-    /// Shape of the covariances.
+    /// Type of the covariances.
     pub covariance_type: CovarianceType,
     /// Number of free parameters.
     pub n_parameters: usize,
@@ -34,7 +34,7 @@ pub struct Candidate {
     /// Mean agreement of fits to random halves; only with [`Criterion::Stability`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stability: Option<f64>,
-    /// Iterations of the kept start.
+    /// Number of iterations of the kept start.
     pub n_iter: usize,
     /// Whether the kept start converged.
     pub converged: bool,
@@ -53,7 +53,7 @@ impl Candidate {
         let responsibilities =
             fit.model.predict_proba(samples).expect("the mixture was fitted to these samples");
         let weight = |row: usize| samples.weight(row);
-        // Counted like the likelihood in BIC.
+        // Scaled like the likelihood in BIC.
         let scale = samples.effective_size() / samples.total_weight();
         let certainty = hard_log_posterior(&responsibilities, weight);
         let icl = report.bic - 2.0 * scale * certainty;
@@ -75,8 +75,8 @@ impl Candidate {
         }
     }
 
-    /// The entry's value of a criterion; lower is better. An elbow is of a whole curve: its entries
-    /// count by BIC.
+    /// The entry's value of a criterion; lower is better. An elbow is a property of a whole curve,
+    /// so its entries count by BIC.
     pub fn value(&self, criterion: Criterion) -> f64 {
         match criterion {
             Criterion::Bic | Criterion::Elbow => self.bic,

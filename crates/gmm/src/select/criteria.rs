@@ -1,8 +1,8 @@
-//! Criteria that look at responsibilities, at held-out rows, and at the shape of a curve.
+//! Criteria based on responsibilities, on held-out rows, and on the shape of a curve.
 
 use crate::model::Responsibilities;
 
-/// `Σ_n w_n ln max_k r_nk` over rows of weight `w_n`: 0 when every row belongs wholly to one
+/// `Σ_n w_n ln max_k r_nk` over rows of weight `w_n`: 0 if every row belongs entirely to one
 /// component, negative otherwise.
 pub(super) fn hard_log_posterior(
     responsibilities: &Responsibilities,
@@ -12,16 +12,16 @@ pub(super) fn hard_log_posterior(
     rows.map(|(n, row)| weight(n) * largest_two(row).0.max(f64::MIN_POSITIVE).ln()).sum()
 }
 
-/// Mean over samples of `1 - r₂ / r₁`, `r₁` and `r₂` being the two largest responsibilities: 1 when
-/// every sample is clearly of one component, 0 when none is. A single component has no silhouette
-/// and gets 0.
+/// Mean over samples of `1 - r₂ / r₁`, where `r₁` and `r₂` are the two largest responsibilities: 1
+/// if every sample clearly belongs to one component, 0 if none does. A single component has no
+/// silhouette and gets 0.
 ///
 /// Every sample counts once; [`weighted_silhouette`] counts them by weight.
 pub fn silhouette(responsibilities: &Responsibilities) -> f64 {
     weighted_silhouette(responsibilities, |_| 1.0)
 }
 
-/// [`silhouette`] with sample `n` counted `weight(n)` times; 0 if all weights are 0.
+/// Like [`silhouette`], with sample `n` counted `weight(n)` times; 0 if all weights are 0.
 pub fn weighted_silhouette(
     responsibilities: &Responsibilities,
     weight: impl Fn(usize) -> f64,
@@ -41,13 +41,13 @@ fn largest_two(row: &[f64]) -> (f64, f64) {
     })
 }
 
-/// Index of the elbow of a curve, by the kneedle rule (Satopää et al. 2011, sensitivity 1); none if
-/// it has none.
+/// Index of the elbow of a curve, by the kneedle rule (Satopää et al. 2011, sensitivity 1); `None`
+/// if there is none.
 ///
-/// `x` must rise, and `y` rise with falling slope (a log likelihood) or fall with rising slope (a
-/// criterion). Both are scaled to 0..1; the elbow is where the curve lies farthest from the
-/// straight line between its ends, if afterwards it comes back to that line by more than the mean
-/// step of `x`.
+/// `x` must be increasing, and `y` increasing with decreasing slope (a log likelihood) or
+/// decreasing with increasing slope (a criterion). Both are scaled to 0..1; the elbow is the point
+/// of the curve farthest from the straight line between its ends, if afterwards the curve returns
+/// toward that line by more than the mean step of `x`.
 ///
 /// # Examples
 /// ```

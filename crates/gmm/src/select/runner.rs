@@ -8,7 +8,7 @@ use crate::observe::{Observer, Progress};
 use crate::report::Fit;
 use crate::{CovarianceType, Real, Samples};
 
-/// The inputs that all fits of a running sweep share.
+/// The inputs shared by all fits of a running sweep.
 pub(super) struct Runner<'a, T> {
     pub(super) sweep: &'a SweepParams,
     pub(super) samples: &'a Samples<'a, T>,

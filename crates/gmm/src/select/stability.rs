@@ -1,4 +1,4 @@
-//! Stability of a mixture: whether fits to halves of the samples agree.
+//! Stability of a mixture: agreement of fits to halves of the samples.
 
 use crate::cluster::weighted_rand_index;
 use crate::em::FitError;
@@ -6,13 +6,13 @@ use crate::params::GmmParams;
 use crate::streams::{Purpose, stream};
 use crate::{Real, Samples};
 
-/// Mean agreement (adjusted Rand index) between the labels that fits to two random halves of the
-/// samples give to all samples.
+/// Mean agreement (adjusted Rand index) between the labels of all samples under fits to two random
+/// halves of the samples.
 ///
-/// Near 1, the components exist in every half; far below, they are an accident of the rows.
+/// Near 1, the components exist in every half; far below, they are accidental.
 ///
 /// # Errors
-/// [`FitError`], also when a half has fewer rows than components.
+/// Returns a [`FitError`] if a fit fails, or if a half has fewer rows than components.
 pub fn stability<T: Real>(
     params: &GmmParams,
     samples: &Samples<'_, T>,
@@ -34,7 +34,7 @@ pub fn stability<T: Real>(
                 .and_then(|half| half.with_weights(&weights))
                 .map_err(|_| few)?;
             let fit = params.clone().fit(&half, seed)?;
-            // The features match, so there are always labels.
+            // The features match, so labels always exist.
             labels.push(fit.model.predict(samples).unwrap_or_default());
         }
         let weight = |row: usize| samples.weight(row);

@@ -1,4 +1,4 @@
-//! The feature `ndarray`: the same results as from slices, in the shapes of arrays.
+//! The feature `ndarray`: the same results as with slices, in the shapes of arrays.
 
 use crate::support::clusters;
 use gmm::{CovarianceType, GmmParams, Samples, SamplesError};

@@ -1,4 +1,4 @@
-//! Bad input: each a named error or a sound result, never NaN and never a panic.
+//! Bad input: each gives a specific error or a valid result, never NaN and never a panic.
 
 use gmm::select::{SelectError, SweepParams};
 use gmm::{CovarianceType, Fit, FitError, GmmParams, Init, ModelError, RepairAction, Samples};

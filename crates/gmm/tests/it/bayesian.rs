@@ -1,4 +1,4 @@
-//! The variational mixture compared with scikit-learn's; components that aren't needed end empty.
+//! The variational mixture compared with scikit-learn's; unneeded components end up empty.
 
 use crate::support::{clusters, relative_difference, with_threads};
 use gmm::{BayesianFit, BayesianParams, CovarianceType, FitError, Init, Samples, WeightPrior};
@@ -8,7 +8,7 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
-/// See `tests/golden/bayesian/README.md` for where the answers come from and why 1e-9.
+/// See `tests/golden/bayesian/README.md` for the source of the answers and the reason for 1e-9.
 #[test]
 fn answers_of_scikit_learn() {
     let answers: Value =
@@ -66,7 +66,7 @@ fn components_that_are_not_needed_end_empty() {
     assert_eq!(one, fit(7), "equal bits at any number of threads");
     assert!(one.converged);
     for pair in one.lower_bounds.windows(2) {
-        // `reg_covar`, which is no part of the bound, may take a little off it.
+        // `reg_covar`, which is not part of the bound, may decrease it slightly.
         assert!(pair[1] >= pair[0] - 1e-3, "{pair:?}");
     }
     let pruned = one.pruned(0.02).unwrap();

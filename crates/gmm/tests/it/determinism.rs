@@ -1,9 +1,9 @@
-//! The same bits at any number of threads, and from the same seed; other starts from other seeds.
+//! The same bits with any number of threads and with the same seed; other starts with other seeds.
 
 use crate::support::{clusters, with_threads};
 use gmm::{CovarianceType, GmmParams, Init, Samples};
 
-/// Rows enough for several super-blocks of the EM pass, and a last block that is not full.
+/// Enough rows for several super-blocks of the EM pass, and an incomplete last block.
 const N: usize = 20_011;
 
 #[test]
@@ -58,7 +58,7 @@ fn equal_bits_for_starts_from_all_rows() {
 
 #[test]
 fn every_start_is_made_anew() {
-    // With no iterations to speak of, random starts must differ in their first bound.
+    // With hardly any iterations, random starts must differ in their first bound.
     let data = clusters(400, 3, 4, 2.0, 13);
     let samples = Samples::new(&data, 400, 3).unwrap();
     for init in [Init::Random, Init::KMeansPlusPlus, Init::KMeansParallel] {

@@ -1,4 +1,4 @@
-//! Values and parameters at the edge of what numbers can hold, and what is refused with a name.
+//! Values and parameters at numerical limits, and rejected input.
 
 use crate::support::clusters;
 use gmm::select::{Criterion, SweepParams};
@@ -18,7 +18,7 @@ fn two(weights: [f64; 2]) -> GaussianMixture {
 fn tied_covariances_of_clusters_far_apart_keep_their_digits() {
     let n = 3_000;
     let within = clusters(n, 2, 1, 0.0, 12);
-    // Around each cluster's own mean, by hand.
+    // Relative to each cluster's own mean, computed directly.
     let mut wanted = [0.0; 3];
     for cluster in 0..3 {
         let rows = || (0..n).filter(move |i| i % 3 == cluster).map(|i| &within[2 * i..2 * i + 2]);
@@ -30,8 +30,8 @@ fn tied_covariances_of_clusters_far_apart_keep_their_digits() {
             wanted[2] += (row[1] - y).powi(2) / n as f64;
         }
     }
-    // Distance, and what rounding of the data themselves may change: the distance times half a unit
-    // in the last place.
+    // Distance, and the possible effect of rounding the data themselves: the distance times half a
+    // unit in the last place.
     let check = |covariance: &[f64], allowed: f64| {
         for (found, wanted) in [covariance[0], covariance[1], covariance[3]].iter().zip(wanted) {
             assert!((found - 1e-6 - wanted).abs() < allowed + 2e-6, "{found} for {wanted}");
@@ -100,7 +100,7 @@ fn matrices_must_be_symmetric() {
         make(0.7),
         Err(ModelError::NotSymmetric { matrix: 0, row: 1, column: 0, .. })
     ));
-    // Rounding is mended.
+    // Rounding errors are corrected.
     let mended = make(0.5 + 1e-15).unwrap();
     assert_eq!(mended.covariance(0), [2.0, 0.5, 0.5, 1.0]);
     let one = Gaussian::new(vec![0.0, 0.0], vec![2.0, -0.5, 0.5, 1.0]);
@@ -159,12 +159,12 @@ fn rows_at_the_end_of_the_world_have_a_nearest_component() {
         let data = [x];
         let samples = Samples::new(&data, 1, 1).unwrap();
         assert_eq!(mixture.predict(&samples).unwrap(), [nearest], "{x}");
-        // -½ x² is a number in f64.
+        // -½ x² is finite in f64.
         let score = mixture.score_samples(&samples).unwrap()[0];
         let wanted = -0.5 * f64::from(x).powi(2);
         assert!((score / wanted - 1.0).abs() < 1e-12, "{score} {wanted}");
     }
-    // What adds up squares refuses such rows instead of dropping them.
+    // Functions that sum squares reject such rows instead of dropping them.
     let data = [0.0, 1e160];
     let samples = Samples::new(&data, 2, 1).unwrap();
     let refused = SufficientStats::collect(&mixture, &samples);
@@ -197,7 +197,7 @@ fn entries_that_fail_are_told_and_the_others_stand() {
 
 #[test]
 fn held_out_folds_do_not_follow_a_period() {
-    // Every fifth row is of one cluster: folds by position would hold out all of it at once.
+    // Every fifth row belongs to one cluster: folds by position would hold out the entire cluster.
     let n = 500;
     let mut data = clusters(n, 1, 1, 0.0, 20);
     data.iter_mut().enumerate().for_each(|(i, x)| *x += 10.0 * (i % 5) as f64);
@@ -211,7 +211,7 @@ fn held_out_folds_do_not_follow_a_period() {
 
 #[test]
 fn badly_scaled_gaussians_have_transports_and_barycenters() {
-    // Deviations from 1 to 1e4, all correlated at 0.5.
+    // Standard deviations from 1 to 1e4, with all correlations 0.5.
     let scaled = |scales: [f64; 3]| {
         let value = |i: usize, j: usize| scales[i] * scales[j] * if i == j { 1.0 } else { 0.5 };
         let covariance = (0..9).map(|at| value(at / 3, at % 3)).collect();
@@ -241,12 +241,12 @@ fn badly_scaled_gaussians_have_transports_and_barycenters() {
         }
     }
     assert!(a.wasserstein(&b).unwrap().is_finite());
-    // Beyond that the map cannot hold all digits, but there is one.
+    // Beyond that the map loses digits, but still exists.
     let (narrow, wide) = (scaled([1e-4, 1.0, 1e4]), scaled([1e4, 1.0, 1e-4]));
     assert!(narrow.transport_to(&wide).is_ok());
     assert!(Gaussian::barycenter(&[(0.5, &narrow), (0.5, &wide)]).is_ok());
     let between = Gaussian::barycenter(&[(0.5, &a), (0.5, &b)]).unwrap();
-    // Half-way along the transport: (I + M) Σ₁ (I + M) / 4.
+    // Halfway along the transport: (I + M) Σ₁ (I + M) / 4.
     for i in [0, 1, 2] {
         let mut wanted = 0.0;
         for p in 0..3 {
@@ -260,8 +260,7 @@ fn badly_scaled_gaussians_have_transports_and_barycenters() {
     }
 }
 
-/// Twenty rows 1 apart, and two equal ones far away: a component that has only those has no
-/// variance.
+/// Twenty rows 1 apart, and two equal distant ones: a component with only those has no variance.
 fn rows_and_a_repeated_one() -> Vec<f64> {
     (0..20).map(f64::from).chain([40.0, 40.0]).collect()
 }

@@ -1,4 +1,4 @@
-//! Priors, adaptation and shrinkage: sound with fewer samples than features, and of use there.
+//! Priors, adaptation and shrinkage: valid and useful with fewer samples than features.
 
 use crate::support::clusters;
 use gmm::{
@@ -79,7 +79,7 @@ fn a_prior_carries_components_that_have_no_rows() {
     assert!(fit.report.prior_shares[1].covariance > 0.99);
 }
 
-/// Twelve rows in 64 dimensions, judged by the likelihood of other rows.
+/// Twelve rows in 64 dimensions, evaluated by the likelihood of other rows.
 #[test]
 fn few_rows_of_many_features() {
     let (n, d) = (12, 64);
@@ -104,8 +104,8 @@ fn few_rows_of_many_features() {
     let adapted = many.adapt(&few, 16.0).unwrap();
     assert!(adapted.shares.iter().all(|a| (0.0..1.0).contains(a)));
     let adapted = held_out(&adapted.model);
-    // The component that drew the rows can't be beaten on average. Each method must win back more
-    // than half of what the plain fit to twelve rows loses against it.
+    // The true component can't be beaten on average. Each method must recover more than half of the
+    // plain fit's loss compared with it.
     let truth = held_out(&many.only(&[3]).unwrap());
     for (name, score) in
         [("map", map), ("oas", oas), ("ledoit-wolf", ledoit_wolf), ("adapted", adapted)]
@@ -153,8 +153,8 @@ fn adaptation_in_two_dimensions_by_hand() {
 
 #[test]
 fn adaptation_about_the_new_mean_by_hand() {
-    // As above with relevances 2 and 6: mean 1.5 by 1/2; variance by 1/4, of 1 and 1; how far the
-    // mean moved is in neither. Wide apart rows: ¼ · 9 + ¾ · 1 = 3.
+    // As above with relevances 2 and 6: mean 1.5 by 1/2; variance by 1/4, of 1 and 1; neither
+    // includes the movement of the mean. Distant rows: ¼ · 9 + ¾ · 1 = 3.
     for covariances in [Covariances::Full(vec![1.0]), Covariances::Diag(vec![1.0])] {
         let old = GaussianMixture::from_parameters(vec![1.0], vec![0.0], covariances).unwrap();
         for (rows, mean, variance) in [([2.0, 4.0], 1.5, 1.0), ([0.0, 6.0], 1.5, 3.0)] {

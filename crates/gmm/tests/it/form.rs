@@ -1,4 +1,4 @@
-//! The JSON form: what is written is read back bit for bit, and strangers are refused by name.
+//! The JSON form: bit-exact round trips, and specific errors for other files.
 
 use crate::support::clusters;
 use gmm::select::{Selected, SweepParams};

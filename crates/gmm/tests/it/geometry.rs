@@ -1,5 +1,5 @@
-//! Moments, marginals, conditionals, merging and dropping, against hand-computed numbers and
-//! against densities.
+//! Moments, marginals, conditionals, merging and removing, compared with hand-computed numbers and
+//! with densities.
 
 use gmm::{Covariances, GaussianMixture, ModelError, Samples};
 use rand::SeedableRng;
@@ -65,7 +65,7 @@ fn a_merged_mixture_keeps_its_moments() {
     let (before, after) = (three.moments().unwrap(), two.moments().unwrap());
     for k in 0..2 {
         assert!((before.mean()[k] - after.mean()[k]).abs() < 1e-14);
-        // Diagonal shapes keep the variances; what is off the diagonal is not theirs to keep.
+        // Diagonal covariances keep the variances, but not the off-diagonal values.
         assert!((before.covariance()[3 * k] - after.covariance()[3 * k]).abs() < 1e-13);
     }
     let some = three.only(&[2, 0]).unwrap();
@@ -93,8 +93,8 @@ fn truncated_draws_stay_inside_the_radius() {
         let distances: Vec<f64> =
             points.chunks(2).map(|x| component.mahalanobis_squared(x).sqrt()).collect();
         assert!(distances.iter().all(|r| *r <= radius * (1.0 + 1e-12)));
-        // In two dimensions P(r < s) = (1 - e^(-s²/2)) / (1 - e^(-R²/2)): compare the share within
-        // half the radius.
+        // In two dimensions P(r < s) = (1 - e^(-s²/2)) / (1 - e^(-R²/2)): compare the fraction
+        // within half the radius.
         let within = distances.iter().filter(|r| **r < radius / 2.0).count() as f64 / 4_000.0;
         let cdf = |s: f64| 1.0 - (-0.5 * s * s).exp();
         // Five standard errors: 5 sqrt(0.25 / 4000) = 0.04.

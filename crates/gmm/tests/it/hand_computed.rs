@@ -1,9 +1,9 @@
-//! Small cases whose numbers are worked out by hand, so that they always run.
+//! Small cases with hand-computed numbers, which need no external data.
 
 use gmm::{CovarianceType, Covariances, GaussianMixture, GmmParams, Init, Samples};
 
 fn close(found: f64, wanted: f64) {
-    // A handful of operations on numbers near 1 in f64.
+    // A few operations on numbers near 1 in f64.
     assert!((found - wanted).abs() <= 1e-12 * wanted.abs().max(1.0), "{found} is not {wanted}");
 }
 

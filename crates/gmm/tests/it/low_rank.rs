@@ -1,4 +1,4 @@
-//! Mixtures of factor analyzers: the density, the fit, and the rest of the crate with them.
+//! Mixtures of factor analyzers: density, fit, and the other functions of the crate.
 
 use crate::support::{clusters, with_threads};
 use gmm::{CovarianceType, Covariances, FitError, GaussianMixture, GmmParams, Samples, StepwiseEm};
@@ -88,7 +88,7 @@ fn a_known_mixture_is_found_again() {
             assert!((a - b).abs() < 0.75, "{a} {b}");
         }
     }
-    // At least as likely as the truth, and not as likely as full covariances, which have more
+    // At least as likely as the truth, and less likely than full covariances, which have more
     // freedom.
     assert!(fit.report.score >= truth.score(&samples).unwrap());
     let full = GmmParams::new(2).tol(0.0).max_iter(150).fit(&samples, 0).unwrap();

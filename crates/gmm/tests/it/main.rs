@@ -1,4 +1,4 @@
-//! Integration tests of `gmm`: the public interface alone, one binary.
+//! Integration tests of `gmm` through its public interface, in one binary.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -1,5 +1,5 @@
-//! Properties that hold for any samples: order does not matter, coordinates do not matter, the
-//! bound does not fall.
+//! Properties for any samples: invariance to order and coordinates, and a bound that never
+//! decreases.
 
 use crate::support::{clusters, relative_difference};
 use gmm::{CovarianceType, Fit, GaussianMixture, GmmParams, Init, Samples};
@@ -19,7 +19,7 @@ fn shapes() -> impl Strategy<Value = CovarianceType> {
     ]
 }
 
-/// A few iterations from given labels, which any change of rows or coordinates can be applied to.
+/// A few iterations from given labels, which allow any change of rows or coordinates.
 fn fit(data: &[f64], labels: Vec<usize>, shape: CovarianceType, iterations: usize) -> Fit {
     GmmParams::new(K)
         .covariance_type(shape)
@@ -108,13 +108,13 @@ proptest! {
     }
 }
 
-/// In `f32`, squares of values near 1,000 keep three digits less than the values' own: only
-/// centered sums fit this.
+/// In `f32`, squares of values near 1,000 have three digits fewer than the values themselves: only
+/// centered sums can fit this.
 #[test]
 fn narrow_data_far_from_zero_fit() {
     let near = clusters(N, D, K, 2.0, 500);
     let far: Vec<f32> = near.iter().map(|x| (x + 1_000.0) as f32).collect();
-    // The same values, as `f64`: what rounding the data has done is in both.
+    // The same values as `f64`: the rounding of the data affects both.
     let wide: Vec<f64> = far.iter().map(|x| f64::from(*x)).collect();
     for shape in [
         CovarianceType::Full,
@@ -129,16 +129,16 @@ fn narrow_data_far_from_zero_fit() {
         };
         let a = params().fit(&Samples::new(&far, N, D).unwrap(), 0).unwrap();
         let b = params().fit(&Samples::new(&wide, N, D).unwrap(), 0).unwrap();
-        // Products round to 6e-8 of values near 1; five iterations on overlapping clusters let it
-        // grow.
+        // Products have relative rounding errors of 6e-8; five iterations on overlapping clusters
+        // amplify them.
         let difference = relative_difference(&dense(&a.model), &dense(&b.model));
         assert!(difference < 1e-3, "{shape:?}: {difference:e}");
         assert!((a.report.score - b.report.score).abs() < 1e-4, "{shape:?}");
     }
 }
 
-/// Omitted responsibilities are too small to matter: each iteration of a long fit, replayed alone
-/// and so with nothing known from before, gives the same bound.
+/// Omitted responsibilities are too small to matter: each iteration of a long fit, repeated
+/// separately without earlier bounds, gives the same likelihood.
 #[test]
 fn skipping_changes_nothing_that_can_be_seen() {
     let (n, d, k) = (6_000, 12, 8);
@@ -160,7 +160,8 @@ fn skipping_changes_nothing_that_can_be_seen() {
         for bound in &whole.report.lower_bounds {
             let one = from(&model).max_iter(1).fit(&samples, 0).unwrap();
             let dense = model.score(&samples).unwrap();
-            // Rounding of sums over 6000 rows; what is skipped is 2^-53 of a row's density at most.
+            // Rounding of sums over 6000 rows; the skipped part is at most 2^-53 of a row's
+            // density.
             assert!((bound - dense).abs() < 1e-12 * dense.abs(), "{shape:?}: {bound} {dense}");
             model = one.model;
         }

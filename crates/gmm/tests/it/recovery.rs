@@ -1,4 +1,4 @@
-//! Known mixtures are found again, and what is drawn has the moments it should.
+//! Known mixtures are recovered, and samples have the expected moments.
 
 use crate::support::clusters;
 use gmm::select::SweepParams;
@@ -87,7 +87,7 @@ fn whitening_finds_clusters_that_a_wide_axis_hides() {
         let kinds = [
             params().init(Init::KMeans).whiten(false),
             params().init(Init::KMeans),
-            // The default, which looks at both.
+            // The default, which uses both.
             params(),
         ];
         for (count, params) in found.iter_mut().zip(kinds) {
@@ -108,8 +108,8 @@ fn whitening_finds_clusters_that_a_wide_axis_hides() {
 
 #[test]
 fn the_default_start_finds_clusters_that_make_up_an_axis() {
-    // Three clusters along the first of two axes: whitening by the variance that they make up
-    // themselves hides them.
+    // Three clusters along the first of two axes: they themselves cause the variance of this axis,
+    // so whitening hides them.
     let n = 600;
     for gap in [8.0, 25.0, 100.0] {
         let mut data = clusters(n, 2, 1, 0.0, 41);
@@ -126,7 +126,7 @@ fn the_default_start_finds_clusters_that_make_up_an_axis() {
             for seed in 0..20 {
                 let params = GmmParams::new(3).covariance_type(covariance_type);
                 let labels = params.fit(&samples, seed).unwrap().model.predict(&samples).unwrap();
-                // At a gap of 8, a row in 30,000 lies beyond the middle between two clusters.
+                // At a gap of 8, one row in 30,000 is beyond the midpoint between two clusters.
                 let wrong = (0..n).filter(|i| labels[*i] != labels[i % 3]).count();
                 assert!(wrong <= 1, "{covariance_type:?}, gap {gap}, seed {seed}: {wrong} wrong");
             }
@@ -142,16 +142,16 @@ fn the_default_start_finds_clusters_that_make_up_an_axis() {
 
 #[test]
 fn the_default_start_works_on_a_subset_of_many_rows() {
-    // 40,000 rows of eight clusters: the runs see a part of them, the fit all.
+    // 40,000 rows of eight clusters: the runs use a part of them, the fit all.
     let (n, k) = (40_000, 8);
     let data = clusters(n, 3, k, 12.0, 77);
     let samples = Samples::new(&data, n, 3).unwrap();
-    // Diagonal covariances continue the run of a subset, full ones its k-means.
+    // Diagonal covariances continue the run on a subset, full ones its k-means.
     for covariance_type in [CovarianceType::Diag, CovarianceType::Full] {
         let params = GmmParams::new(k).covariance_type(covariance_type);
         let score = |seed| params.clone().fit(&samples, seed).unwrap().report.score;
         let fits: Vec<f64> = (0..5).map(score).collect();
-        // k-means, which sees separated clusters too, says where the best optimum is.
+        // k-means, which also finds separated clusters, gives the best optimum.
         let others = params.init(Init::KMeans).n_init(10).fit(&samples, 0).unwrap();
         for score in &fits {
             let best = others.report.score;
@@ -162,8 +162,8 @@ fn the_default_start_works_on_a_subset_of_many_rows() {
 
 #[test]
 fn starts_from_all_rows_find_what_a_subset_misses() {
-    // Four rows of 60,000 lie far away; of the 16,384 that k-means looks at there are none in one
-    // seed of four.
+    // Four of 60,000 rows are far away; for one seed in four, the 16,384 rows used by k-means
+    // contain none of them.
     let n = 60_000;
     let mut data = clusters(n, 2, 2, 3.0, 32);
     for row in [7, 20_000, 41_111, 59_990] {

@@ -1,4 +1,4 @@
-//! Sweeps: the curve, the choice, and that the chosen fit is the one of the curve.
+//! Sweeps: the curve, the selection, and that the selected fit is the one in the curve.
 
 use crate::support::{clusters, with_threads};
 use gmm::select::{Criterion, SweepParams, stability};
@@ -55,7 +55,8 @@ fn every_criterion_and_the_elbow_find_separated_clusters() {
         let curve = &selection.sweep;
         assert_eq!(curve.elbow(CovarianceType::Spherical), Some(3));
         if criterion == Criterion::HeldOut {
-            // Held-out likelihood is flat beyond the truth, so a component more may win by chance.
+            // Held-out likelihood is flat beyond the true number, so an additional component may
+            // win by chance.
             assert!(selection.best.model.n_components() >= 3);
             assert!(curve.candidates.iter().all(|c| c.held_out.is_some()));
         } else {
@@ -63,7 +64,7 @@ fn every_criterion_and_the_elbow_find_separated_clusters() {
             assert!(curve.candidates[2].silhouette > 0.95, "separated clusters are unmistakable");
         }
     }
-    // Three clusters are found in every half; more components divide them in different ways.
+    // Three clusters are found in every half; additional components divide them in different ways.
     let sweep = SweepParams::new(3..=6).params(params.clone()).criterion(Criterion::Stability);
     let selection = sweep.resamples(4).run(&samples, 3).unwrap();
     assert_eq!(selection.best.model.n_components(), 3);

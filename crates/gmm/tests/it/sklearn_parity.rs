@@ -1,5 +1,5 @@
-//! Answers of scikit-learn and of an 80-bit implementation, from the same start after the same
-//! iterations.
+//! Results of scikit-learn and of an 80-bit implementation, with the same start after the same
+//! number of iterations.
 
 use crate::support::relative_difference;
 use gmm::{CovarianceType, Covariances, Fit, GaussianMixture, GmmParams, Init, Samples};
@@ -77,8 +77,7 @@ fn replay(answer: &Value, covariance_type: CovarianceType, samples: &Samples<'_>
         .unwrap()
 }
 
-/// Largest relative difference between a fit and a recorded answer, over everything the record
-/// holds.
+/// Largest relative difference between a fit and a recorded answer, over all recorded values.
 fn difference(fit: &Fit, answer: &Value, samples: &Samples<'_>) -> f64 {
     let model = &fit.model;
     let head = model.predict_proba(samples).unwrap();
@@ -114,8 +113,8 @@ fn the_small_problem_agrees_with_scikit_learn_and_the_80_bit_answer() {
             let fit = replay(&answer, covariance_type, &samples);
             let difference = difference(&fit, &answer, &samples);
             println!("small {name} {engine}: {difference:e}");
-            // The two engines differ from each other by up to 4e-16; ten iterations of another
-            // order of sums.
+            // The two engines differ from each other by up to 4e-16; here, ten iterations with
+            // another order of sums.
             assert!(difference < 1e-12, "{name} {engine}: {difference:e}");
         }
     }

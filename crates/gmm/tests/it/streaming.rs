@@ -1,4 +1,4 @@
-//! Statistics that merge, and EM over blocks.
+//! Merging of statistics, and EM over blocks.
 
 use crate::support::{clusters, relative_difference, with_threads};
 use gmm::{CovarianceType, GaussianMixture, GmmParams, Init, Samples, StepwiseEm, SufficientStats};
@@ -23,7 +23,7 @@ fn blocks(data: &[f64]) -> Vec<Samples<'_>> {
 
 #[test]
 fn a_pass_over_blocks_is_an_iteration_of_batch_em() {
-    // Far from zero, so that sums around zero would lose ten digits.
+    // Far from zero: sums relative to zero would lose ten digits.
     let data: Vec<f64> = clusters(N, D, 3, 3.0, 71).iter().map(|x| x + 1e5).collect();
     let samples = Samples::new(&data, N, D).unwrap();
     for covariance_type in TYPES {
@@ -43,8 +43,8 @@ fn a_pass_over_blocks_is_an_iteration_of_batch_em() {
         let found = em.model();
         assert!(relative_difference(found.weights(), batch.model.weights()) < 1e-10);
         assert!(relative_difference(found.means(), batch.model.means()) < 1e-13);
-        // Covariances of size 1 from data of size 1e5, whose last digit is 1.5e-11, over four
-        // iterations.
+        // Covariances of magnitude 1 from data of magnitude 1e5, whose last digit is 1.5e-11, over
+        // four iterations.
         let covariances = batch.model.covariances().as_slice();
         assert!(relative_difference(found.covariances().as_slice(), covariances) < 1e-8);
     }
@@ -91,7 +91,7 @@ fn statistics_around_different_centers_merge() {
     let samples = Samples::new(&data, N, D).unwrap();
     let model = start(&samples, CovarianceType::Full);
     let all = SufficientStats::collect(&model, &samples).unwrap();
-    // Nothing of another mixture's statistics, but onto its centers.
+    // Nothing of another mixture's statistics, except for shifting to its centers.
     let moved = all.maximize(1e-6, &model).unwrap();
     let mut shifted = SufficientStats::collect(&moved, &samples).unwrap();
     shifted.scale(0.0);

@@ -1,12 +1,12 @@
-//! Sample weights: a row of weight `w` counts like `w` such rows, and the scale of weights does not
-//! decide.
+//! Sample weights: a row of weight `w` counts like `w` such rows, and the scale of the weights is
+//! irrelevant.
 
 use crate::support::clusters;
 use gmm::select::{Criterion, SweepParams, stability};
 use gmm::{BayesianParams, CovarianceType, Covariances, GaussianMixture, GmmParams, Init, Samples};
 
-/// 90 rows of 2 features in three clusters that overlap, weights 0 to 3, and the rows repeated as
-/// often.
+/// 90 rows of 2 features in three overlapping clusters with weights 0 to 3, and the rows repeated
+/// accordingly.
 fn problem() -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let data = clusters(90, 2, 3, 2.0, 5);
     let weights: Vec<f64> = (0..90).map(|i| f64::from(i % 4)).collect();
@@ -50,7 +50,7 @@ fn integer_weights_and_repeated_rows_agree() {
             ("silhouette", a.silhouette, b.silhouette),
             ("smallest weight", a.smallest_weight, b.smallest_weight),
         ] {
-            // Sums of 135 terms in another order, through 30 iterations.
+            // Sums of 135 terms in another order, over 30 iterations.
             assert!((a - b).abs() <= 1e-9 * b.abs().max(1.0), "{shape:?} {name}: {a} and {b}");
         }
     }
@@ -58,7 +58,7 @@ fn integer_weights_and_repeated_rows_agree() {
 
 #[test]
 fn rows_without_weight_never_make_a_start() {
-    // Ten rows far out that weigh nothing: no start may put a component there.
+    // Ten outliers of weight 0: no start may put a component there.
     let mut data = clusters(200, 2, 2, 4.0, 6);
     let mut weights = vec![1.0; 200];
     for row in 0..10 {
@@ -96,8 +96,8 @@ fn the_scale_of_weights_does_not_choose_the_number_of_components() {
         let (a, b) = (model.bic(&plain).unwrap(), model.bic(&scaled).unwrap());
         assert!((a - b).abs() <= 1e-9 * a.abs());
     }
-    // Of unequal weights fewer samples are left: (1 + 1 + 2)² / (1 + 1 + 4) = 8 / 3, and their sum
-    // is 4.
+    // Unequal weights reduce the number of samples: (1 + 1 + 2)² / (1 + 1 + 4) = 8 / 3, and their
+    // sum is 4.
     let unequal = Samples::new(&data[..6], 3, 2).unwrap().with_weights(&[1.0, 1.0, 2.0]).unwrap();
     assert!((unequal.effective_size() - 4.0).abs() < 1e-15);
     let shares = [0.25, 0.25, 0.5];
@@ -121,7 +121,7 @@ fn weights_that_sum_to_one_leave_the_bayesian_prior_finite() {
 
 #[test]
 fn stability_counts_rows_by_weight() {
-    // Half of the rows are noise that weighs nothing: only the clusters are asked about.
+    // Half of the rows are noise of weight 0: only the clusters matter.
     let mut data = clusters(400, 2, 2, 12.0, 8);
     let noise = clusters(400, 2, 1, 0.0, 9);
     data.extend(noise.iter().map(|x| x * 30.0));

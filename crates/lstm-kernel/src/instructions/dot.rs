@@ -1,6 +1,6 @@
 //! Products of pairs of bfloat16 with AVX-512-BF16 (`vdpbf16ps`).
 //!
-//! Why this is sound:
+//! This is sound because:
 //! 1. a [`Dot`] exists only if [`Dot::new`] found the instructions on this processor, and every
 //!    function compiled for them is called through one;
 //! 2. registers are loaded from and stored to references to arrays of exactly their size,
@@ -22,7 +22,7 @@ use std::mem::transmute;
 use crate::prefetch::Prefetch;
 use crate::tile::{LeftSlice, TileAt, columns, columns_mut};
 
-/// Columns of a panel for tiles of pairs: two registers.
+/// Number of columns of a panel for tiles of pairs: two registers.
 pub(crate) const COLUMNS: usize = 2 * LANES;
 const LANES: usize = 16;
 

@@ -247,7 +247,7 @@ struct RowInputs<'a> {
     d_output_loss: &'a [f32],
 }
 
-/// Goes back one step for one row: turns the gradients of `h_t` and of `c_t` (in `d_cell`) into
+/// Goes back one step for one row: converts the gradients of `h_t` and of `c_t` (in `d_cell`) to
 /// those of the gates before their activation functions and of `c_{t-1}` (left in `d_cell`). Adds
 /// the gradients of the gates to those of the context.
 #[inline(always)]

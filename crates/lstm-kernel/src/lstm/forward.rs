@@ -10,7 +10,7 @@ use crate::memory::Buffer;
 use crate::packed::{Arithmetic, PackedMatrix, Precision, Unpacked, add_product};
 use crate::tile::tile_shape;
 
-/// Runs the sequence and keeps what the backward pass needs.
+/// Runs the sequence and keeps the values that the backward pass needs.
 pub fn forward(pass: &Pass<'_>) -> Trace {
     forward_with(pass, Precision::F32)
 }
@@ -180,7 +180,7 @@ impl WithSimd for Task<'_> {
                 copy(kept.gates[t], gates);
                 copy(kept.cells[t], cell);
             }
-            // If only the last step is wanted, each step overwrites the previous one.
+            // If only the last step is requested, each step overwrites the previous one.
             let place = if self.outputs.len() == pass.steps { t } else { 0 };
             copy(&mut self.outputs[place][..n * width], output);
         }

@@ -265,7 +265,7 @@ fn outputs_alone_are_the_same_bits() {
     }
 }
 
-/// Changes each input of a small pass a little and checks that the loss of the plain loop follows
+/// Changes each input of a small pass slightly and checks that the loss of the plain loop follows
 /// the gradient.
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
@@ -306,8 +306,8 @@ fn gradients_are_the_slopes_of_the_loss() {
     }
 }
 
-/// One symbol, or a vector of one, that enters at every step is added like the context: its weights
-/// have the context's gradient, summed over all sequences. Tests stacks of several blocks.
+/// One symbol, or a vector of one, that is the input of every step is added like the context: its
+/// weights have the context's gradient, summed over all sequences. Tests stacks of several blocks.
 #[test]
 fn what_enters_at_every_step_has_the_gradient_of_the_context() {
     let mut case = Case::new([60, 37, 5], 1, 1);
@@ -380,7 +380,7 @@ fn rounding_while_packing_equals_rounding_beforehand() {
                 }
             };
             round(&mut case.recurrent);
-            // The rows of a table are not part of a product; they are not rounded.
+            // The rows of a table are not part of a product, so they are not rounded.
             if vectors {
                 round(&mut case.weights);
             }

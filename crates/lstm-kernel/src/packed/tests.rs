@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A product with a matrix that is packed for the instruction set it runs on.
+/// A product with a matrix packed for the current instruction set.
 struct Product<'a>(&'a [f32], Unpacked<'a>, Arithmetic, &'a mut [f32]);
 
 impl WithSimd for Product<'_> {
@@ -58,7 +58,7 @@ fn a_row_has_the_same_bits_whatever_the_other_rows_are() {
     let b: Vec<f32> = (0..k * n).map(|i| (i as f32 * 0.3).cos()).collect();
     let packed = Unpacked { values: &b, k, n, transposed: false };
     let sets = [
-        // 67 products of numbers up to 1: the rounding errors of the sums stay far below 1e-4;
+        // 67 products of numbers up to 1: the rounding errors of the sums are far below 1e-4;
         // rounding a factor to bf16 changes it by up to 2^-9 of its value.
         (Arithmetic::F32, 1e-4),
         (Arithmetic::Rounded, 67.0 / 512.0),

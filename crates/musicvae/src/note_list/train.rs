@@ -12,7 +12,7 @@ use super::model::NoteListVae;
 use crate::config::{ConfigError, ObjectiveConfig, RecurrentPrecision, TrainingConfig};
 use crate::train::{Corpus, StepSettings, Terms, Trainable};
 
-/// Number of notes of the window whose guessing loss is the measure of an explosion: more than
+/// Number of notes of the window whose guessing loss is the measure of a divergence: more than
 /// music has.
 const GUESSED_NOTES: usize = 256;
 

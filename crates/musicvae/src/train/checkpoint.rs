@@ -130,7 +130,7 @@ impl<C: Trainable> Trainer<C> {
                 last: self.evaluated_at,
                 n_since_best: self.n_since_best,
             }),
-            n_high_losses: self.watch.n_above,
+            n_high_losses: self.divergence.n_above,
             model: self.config.clone(),
             training: self.training,
         };
@@ -189,7 +189,7 @@ impl<C: Trainable> Trainer<C> {
             state.evaluation.unwrap_or(EvaluationState { last: Some(state.step), n_since_best: 0 });
         trainer.evaluated_at = evaluation.last;
         trainer.n_since_best = evaluation.n_since_best;
-        trainer.watch.n_above = state.n_high_losses;
+        trainer.divergence.n_above = state.n_high_losses;
         Ok(trainer)
     }
 }

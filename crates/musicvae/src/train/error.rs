@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::EXPLODED_STEPS;
+use super::DIVERGED_STEPS;
 use crate::config::ConfigError;
 use crate::weights::WeightsError;
 
@@ -28,13 +28,13 @@ pub enum TrainError {
         what: &'static str,
     },
     /// The loss is far above that of an untrained model, see
-    /// [`EXPLODED_STEPS`](super::EXPLODED_STEPS).
+    /// [`DIVERGED_STEPS`](super::DIVERGED_STEPS).
     #[error(
         "the loss diverged: {loss:.1} nats per window at step {step}, and more than twice the loss \
-         of random guessing, {guess:.1}, for {EXPLODED_STEPS} steps, or a hundred times it at \
+         of random guessing, {guess:.1}, for {DIVERGED_STEPS} steps, or a hundred times it at \
          once; the learning rate is too high"
     )]
-    Exploded {
+    Diverged {
         /// The step.
         step: u64,
         /// Its loss, in nats per window.

@@ -115,7 +115,7 @@ pub fn run<C: Trainable>(
     let before = trainer.elapsed;
     let (mut in_steps, mut waited) = (Duration::ZERO, Duration::ZERO);
     let report = std::thread::scope(|scope| {
-        let batches = trainer.preparer.clone().start::<C>(scope, trainer.step, train);
+        let batches = trainer.loader.clone().start::<C>(scope, trainer.step, train);
         loop {
             let mut reason = plan.is_over(trainer, observer.stop_requested());
             let best = evaluate_if_due(trainer, heldout, plan, reason.is_some(), observer);
@@ -124,7 +124,7 @@ pub fn run<C: Trainable>(
             }
             trainer.elapsed = before + start.elapsed();
             let due = is_due(trainer.step, plan.checkpoint_every)
-                && !trainer.watch.is_alarmed(trainer.step);
+                && !trainer.divergence.is_too_high(trainer.step);
             let is_new = trainer.saved_at != Some(trainer.step);
             if best || (is_new && (due || reason.is_some())) {
                 trainer.saved_at = Some(trainer.step);

@@ -51,7 +51,7 @@ pub trait Trainable:
     fn z_size(&self) -> usize;
 
     /// The loss of guessing uniformly among all classes, in nats per window. A loss far above it is
-    /// an explosion.
+    /// a divergence.
     fn guess_nats(&self) -> f64;
 
     /// Number of windows.

@@ -1,10 +1,10 @@
-//! Side by side with symusic (C++), `note_seq` with Magenta's encodings (Python), mido and midly.
+//! Comparison with symusic (C++), `note_seq` with Magenta's encodings (Python), mido and midly.
 //!
-//! `NOTE_SEQ_PYTHON=…/bin/python cargo bench -p note-seq --bench peers`: files per second, one
-//! thread, bytes in memory, alternately, for every data set under `../shared/data` (another folder:
-//! `NOTE_SEQ_BENCH_DIR`; some of the sets: `NOTE_SEQ_BENCH_SETS=a,b`; the rows as JSON, too:
-//! `NOTE_SEQ_BENCH_JSON=FILE`). With `-- nasty`: for every class of defect under `nasty-midi`, the
-//! number of files that yield notes.
+//! `NOTE_SEQ_PYTHON=…/bin/python cargo bench -p note-seq --bench peers`: files per second on one
+//! thread, with bytes in memory, alternating between tools, for every data set under
+//! `../shared/data` (another folder: `NOTE_SEQ_BENCH_DIR`; some of the sets:
+//! `NOTE_SEQ_BENCH_SETS=a,b`; also write the rows as JSON: `NOTE_SEQ_BENCH_JSON=FILE`). With
+//! `-- nasty`: for every class of defect under `nasty-midi`, the number of files that yield notes.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may stop")]
 
@@ -23,18 +23,18 @@ use python::Python;
 use serde_json::{Value, json};
 
 /// The allocator of the program `controlgen`. The system's allocator returns memory after every
-/// file and fetches it again page by page, which takes a third more time for small files.
+/// file and requests it again page by page, which takes a third more time for small files.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Maximum number of files per data set.
 const N_FILES: usize = 200;
-/// How often ours and symusic take turns.
+/// Number of alternations between our reader and symusic.
 const N_ROUNDS: usize = 7;
-/// How often `note_seq` has its turn: it takes a thousand times as long.
+/// Number of alternations with `note_seq`, which takes a thousand times as long.
 const N_SLOW_ROUNDS: usize = 2;
 
-/// Every MIDI file under a folder, sorted.
+/// All MIDI files under a folder, sorted.
 fn midi_files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -52,7 +52,7 @@ fn midi_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Seconds that one pass takes.
+/// Duration of one pass, in seconds.
 fn seconds<T>(items: &[T], work: impl Fn(&T) -> usize) -> f64 {
     let start = Instant::now();
     let sum: usize = items.iter().map(work).sum();
@@ -65,7 +65,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// Runs our reader and a peer alternately and prints median files a second of both, and their
+/// Runs our reader and a peer alternately and prints the median files per second of both, and their
 /// ratio.
 fn row(
     name: &str,

@@ -1,4 +1,4 @@
-//! The broken files that each reader can read notes from.
+//! The broken files from which each reader can read notes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::python::Python;
 
 const READERS: [&str; 5] = ["ours", "mido", "mido, clip", "symusic", "midly"];
 
-/// The folder that names the defect, or the collection that the file is from.
+/// The folder named after the defect, or the collection that contains the file.
 fn class(file: &Path) -> String {
     let folders: Vec<String> =
         file.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
@@ -18,8 +18,7 @@ fn class(file: &Path) -> String {
     after("Invalid").or_else(|| after("nasty-midi")).unwrap_or_default()
 }
 
-/// Number of notes that midly finds: note-ons in the events before the first one that it cannot
-/// read.
+/// Number of notes that midly finds: note-ons in the events before the first unreadable one.
 fn by_midly(bytes: &[u8]) -> i64 {
     use midly::{MidiMessage::NoteOn, TrackEventKind::Midi};
     midly::Smf::parse(bytes).map_or(-1, |smf| {

@@ -1,4 +1,4 @@
-//! The Python process that peers run in: started once, queried alternately.
+//! The Python process for the peers: started once, queried alternately.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -50,7 +50,7 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        // The end of its input is the end of the process.
+        // Closing its input ends the process.
         self.commands = None;
         let _ = self.child.wait();
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The MIDI files of a folder and of those below it, in order of their paths.
+/// The MIDI files of a folder and its subfolders, in order of their paths.
 pub(crate) fn midi_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     collect(folder, &mut files)?;

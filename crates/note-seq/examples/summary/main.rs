@@ -1,4 +1,4 @@
-//! All results of the crate for MIDI files, one JSON object per line, in the form of the Python
+//! All results of the crate for MIDI files, one JSON object per line, in the format of the Python
 //! oracle:
 //! `cargo run -p note-seq --example summary -- [--parity] FILE…`.
 

@@ -1,5 +1,4 @@
-//! Reads arbitrary bytes in every mode: no panic, bounded memory and time, and the result can be
-//! used.
+//! Reads arbitrary bytes in every mode: no panic, bounded memory and time, and a usable result.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Chord inference by Viterbi search over pairs of key and chord, as Python's
-//! `infer_chords_for_sequence` does it.
+//! Chord inference by Viterbi search over pairs of key and chord, like Python's
+//! `infer_chords_for_sequence`.
 
 use thiserror::Error;
 
@@ -10,10 +10,10 @@ use crate::quantized::Grid;
 use crate::sequence::NoteSequence;
 use crate::units::{Seconds, Step, StepsPerQuarter};
 
-/// Semitones of a major key.
+/// Pitch classes of a major key, in semitones above the tonic.
 const KEY_PITCHES: [u8; 7] = [0, 2, 4, 5, 7, 9, 11];
 
-/// Why no chords could be inferred.
+/// Reason why no chords could be inferred.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ChordError {
@@ -38,10 +38,10 @@ pub enum ChordError {
          `chords_per_bar`"
     )]
     NonIntegerStepsPerChord {
-        /// Steps a chord.
+        /// Steps per chord.
         steps: f64,
     },
-    /// There is nothing to infer from.
+    /// The sequence has no notes.
     #[error("the sequence is empty")]
     Empty,
     /// There would be more than [`ChordInference::MAX_CHORDS`].
@@ -50,7 +50,7 @@ pub enum ChordError {
         ChordInference::MAX_CHORDS
     )]
     TooLong {
-        /// Their number.
+        /// Number of chords.
         n_chords: f64,
     },
 }
@@ -58,7 +58,7 @@ pub enum ChordError {
 /// Infers chords.
 ///
 /// The states are 12 major keys × (no chord + 12 roots × 8 kinds). A frame's observation is the
-/// unit vector of how long each pitch class sounds in it (drums and unpitched programs left out);
+/// unit vector of the duration of each pitch class in it (without drums and unpitched programs);
 /// its log-likelihood under a chord is `concentration · ⟨observation, unit vector of the chord⟩`.
 /// Defaults are those of Python.
 ///
@@ -97,15 +97,15 @@ impl Default for ChordInference {
 }
 
 impl ChordInference {
-    /// The most chords that [`Self::infer`] infers at once, as in Python.
+    /// Maximum number of chords for [`Self::infer`], as in Python.
     pub const MAX_CHORDS: usize = 1000;
-    /// The most chords of one stretch that windows lie in: over an hour of 4/4 at 120 quarter notes
+    /// Maximum number of chords in one stretch of windows: over an hour of 4/4 at 120 quarter notes
     /// per minute. Inference then takes 38 MB of memory.
     pub(crate) const MAX_CHORDS_OF_WINDOWS: usize = 4096;
 
-    /// With the probabilities that the key and that the chord changes from one frame to the next,
-    /// that a pitch of a chord lies outside the key, and the concentration of pitches around the
-    /// chord's.
+    /// Creates inference with the probabilities that the key and the chord change from one frame to
+    /// the next and that a pitch of a chord is outside the key, and with the concentration of
+    /// pitches around those of the chord.
     pub fn new(key_change: f64, chord_change: f64, out_of_key: f64, concentration: f64) -> Self {
         let in_key = chord_in_key(out_of_key);
         let transitions = Transitions::new(key_change, chord_change, &in_key);
@@ -115,7 +115,7 @@ impl ChordInference {
     /// Infers `chords_per_bar` chords per bar (default: 2 in 4/4 and 6/8, 1 in 2/2, 2/4 and 3/4).
     ///
     /// # Errors
-    /// [`ChordError`]. The sequence must have one tempo and one meter.
+    /// Returns a [`ChordError`]. The sequence must have one tempo and one meter.
     pub fn infer(
         &self,
         sequence: &NoteSequence,
@@ -185,12 +185,12 @@ impl ChordInference {
         Ok(ChordProgression { chords })
     }
 
-    /// The likeliest state of every frame; of equals the first.
+    /// The most probable state of every frame; the first of equal ones.
     fn states(&self, frames: &[[f64; 12]]) -> Vec<usize> {
         let chords: Vec<(f64, Vec<u8>)> =
             (0..N_CHORDS - 1).map(|i| unit_vector(chord_of(i))).collect();
         let likelihoods = |frame: &[f64; 12]| -> Vec<f64> {
-            // No chord has no pitch.
+            // No chord has no pitches.
             let mut all = Vec::with_capacity(N_CHORDS);
             all.push(self.concentration * 0.0);
             all.extend(chords.iter().map(|(length, pitches)| {
@@ -208,14 +208,14 @@ impl ChordInference {
     }
 }
 
-/// The chord of index `1 + 8 · root + kind`, less one.
+/// The chord with the index `1 + 8 · root + kind`, minus one.
 fn chord_of(index: usize) -> Chord {
     let root = u8::try_from(index / ChordKind::ALL.len()).unwrap_or_default();
     Chord::new(root, ChordKind::ALL[index % ChordKind::ALL.len()])
 }
 
-/// Probability of every chord in every key: `Π` over its pitches of `1 − out_of_key` in the key and
-/// `out_of_key` outside, made to sum to 1.
+/// Probability of every chord in every key: the product over its pitches of `1 − out_of_key` in the
+/// key and `out_of_key` outside, normalized to sum 1.
 pub(super) fn chord_in_key(out_of_key: f64) -> Vec<f64> {
     let mut table = Vec::with_capacity(N_STATES);
     for key in 0..12 {
@@ -235,7 +235,7 @@ pub(super) fn chord_in_key(out_of_key: f64) -> Vec<f64> {
     table
 }
 
-/// A chord's unit vector over pitch classes: the value at each of its pitches, and those in
+/// A chord's unit vector over pitch classes: the value at each of its pitches, and these in
 /// ascending order.
 fn unit_vector(chord: Chord) -> (f64, Vec<u8>) {
     let mut pitches: Vec<u8> = chord.pitch_classes().collect();
@@ -243,7 +243,7 @@ fn unit_vector(chord: Chord) -> (f64, Vec<u8>) {
     (1.0 / (pitches.len() as f64).sqrt(), pitches)
 }
 
-/// For every frame the unit vector of how long each pitch class sounds in it; zero for silent
+/// For every frame, the unit vector of the duration of each pitch class in it; zero for silent
 /// frames.
 fn pitch_vectors(
     sequence: &NoteSequence,

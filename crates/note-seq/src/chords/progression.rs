@@ -1,4 +1,4 @@
-//! A chord for every stretch of time, and its labels on the grid.
+//! Chords over time, and their labels on the grid.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::Chord;
 use crate::event::{TextAnnotation, TextKind};
 use crate::units::{Seconds, Step};
 
-/// A chord, or none, that holds from a moment on.
+/// A chord, or no chord, that lasts until the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChordAt {
     /// Seconds.
@@ -19,7 +19,7 @@ pub struct ChordAt {
     pub chord: Option<Chord>,
 }
 
-/// Chords in order of time, one entry a change.
+/// Chords in order of time, one entry per change.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ChordProgression {
     /// The changes.
@@ -27,7 +27,8 @@ pub struct ChordProgression {
 }
 
 impl ChordProgression {
-    /// The triad labels of the steps from `start` to before `end`, 0 before the first chord.
+    /// The triad labels of the steps from `start` up to but not including `end`; 0 before the first
+    /// chord.
     ///
     /// # Shapes
     /// - result: `[end − start]`, labels 0 to 48
@@ -46,7 +47,7 @@ impl ChordProgression {
             .collect()
     }
 
-    /// The progression as chord symbols of a sequence, `N.C.` for none.
+    /// The progression as chord symbols of a sequence, with `N.C.` for no chord.
     pub fn to_annotations(&self) -> Vec<TextAnnotation> {
         let symbol =
             |chord: Option<Chord>| chord.map_or(super::NO_CHORD.to_owned(), |c| c.to_string());

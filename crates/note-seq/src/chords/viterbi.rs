@@ -1,12 +1,13 @@
-//! The hidden Markov model behind chord inference: pairs of key and chord, and the likeliest path
+//! The hidden Markov model for chord inference: pairs of key and chord, and the most probable path
 //! through them.
 //!
-//! A general Viterbi step over `n` states looks at `n²` transitions, 1.35 million here. These
-//! transitions have structure, though. One into another key depends on the new state alone, so that
-//! only the best score of all other keys matters. One to another chord of the same key depends on
-//! how likely either chord is in the key, and in a key there are fewer than ten such probabilities:
-//! of all chords that share one, only the best score matters (and the second best, as a chord does
-//! not change to itself). That leaves about ten candidates a state, with the very same sums.
+//! A general Viterbi step over `n` states examines `n²` transitions, 1.35 million here. These
+//! transitions are structured, however. A transition to another key depends only on the new state,
+//! so only the best score of all other keys matters. A transition to another chord of the same key
+//! depends on the probabilities of both chords in the key, of which there are fewer than ten
+//! different values: of all chords with the same probability, only the best score matters (and the
+//! second best, because a chord does not change to itself). That leaves about ten candidates per
+//! state, with exactly the same sums.
 
 use super::ChordKind;
 
@@ -14,7 +15,7 @@ use super::ChordKind;
 pub(super) const N_CHORDS: usize = 1 + 12 * ChordKind::ALL.len();
 pub(super) const N_STATES: usize = 12 * N_CHORDS;
 
-/// Log probabilities of one state after another.
+/// Log probabilities of transitions between states.
 #[derive(Debug, Clone)]
 pub(super) struct Transitions {
     keys: Vec<Key>,
@@ -22,19 +23,19 @@ pub(super) struct Transitions {
     stay: f64,
 }
 
-/// Changes into the states of a key.
+/// Transitions to the states of a key.
 #[derive(Debug, Clone)]
 struct Key {
-    /// For every chord, the number of its probability among the different ones of the key.
+    /// For every chord, the index of its probability among the different ones of the key.
     class_of: Vec<usize>,
     n_classes: usize,
     /// From any state of another key to a chord of a class, `[n_classes]`.
     from_other_key: Vec<f64>,
-    /// To a chord of one class from another one of the second, `[n_classes, n_classes]`.
+    /// From a chord of the second class to a different one of the first, `[n_classes, n_classes]`.
     change: Vec<f64>,
 }
 
-/// The best scores of the chords of a class, and which chord the best is.
+/// The best scores of the chords in a class, and the best chord.
 #[derive(Clone, Copy)]
 struct Best {
     score: f64,
@@ -43,7 +44,7 @@ struct Best {
 }
 
 impl Transitions {
-    /// `in_key` holds the probability of every chord in every key, `[12, N_CHORDS]`.
+    /// `in_key` is the probability of every chord in every key, `[12, N_CHORDS]`.
     pub(super) fn new(key_change: f64, chord_change: f64, in_key: &[f64]) -> Self {
         let keys = in_key.as_chunks::<N_CHORDS>().0.iter().map(|row| {
             let mut values: Vec<f64> = Vec::new();
@@ -73,7 +74,7 @@ impl Transitions {
         Self { keys: keys.collect(), stay: ((1.0 - key_change) * (1.0 - chord_change)).ln() }
     }
 
-    /// The likeliest state of every frame; of equals the first.
+    /// The most probable state of every frame; the first of equal ones.
     ///
     /// # Shapes
     /// - `first`: `[N_STATES]`, scores of the first frame
@@ -83,7 +84,7 @@ impl Transitions {
         first: Vec<f64>,
         observed: impl Iterator<Item = Vec<f64>>,
     ) -> Vec<usize> {
-        // Scores stay, so that parents need to be found along the path only.
+        // Scores are kept, so that predecessors need to be found only along the path.
         let mut frames = vec![first];
         for observed in observed {
             let next = self.step(&frames[frames.len() - 1], &observed);
@@ -121,8 +122,8 @@ impl Transitions {
             let others = of_key.iter().enumerate().filter(|(other, _)| *other != key);
             let other_key = others.fold(f64::NEG_INFINITY, |best, (_, x)| larger(best, *x));
             table.best_of_classes(row, &mut classes);
-            // The best transition to a chord from any other: the same for the whole class, except
-            // for the best of it, which would have to change to itself.
+            // The best transition to a chord from any other: equal for the whole class, except for
+            // its best chord, which would have to change to itself.
             into.clear();
             into.extend((0..table.n_classes).map(|to| table.into(to, other_key, &classes, None)));
             let start = next.len();
@@ -138,7 +139,7 @@ impl Transitions {
         next
     }
 
-    /// The state that a state of the next frame was reached from; of equals the first.
+    /// The predecessor of a state of the next frame; the first of equal ones.
     fn parent(&self, scores: &[f64], to: usize) -> usize {
         let (to_key, to_chord) = (to / N_CHORDS, to % N_CHORDS);
         let table = &self.keys[to_key];
@@ -169,7 +170,7 @@ impl Transitions {
 }
 
 impl Key {
-    /// The best and second best score of every class; none is empty.
+    /// The best and second-best score of every class; no class is empty.
     fn best_of_classes(&self, row: &[f64], classes: &mut Vec<Best>) {
         let none = Best { score: f64::NEG_INFINITY, chord: 0, second: f64::NEG_INFINITY };
         classes.clear();
@@ -189,8 +190,8 @@ impl Key {
         }
     }
 
-    /// The best score with which a chord of class `to` is changed to, from another key or from the
-    /// classes of this one; of class `without` the second best chord counts.
+    /// The best score of a transition to a chord of class `to`, from another key or from the
+    /// classes of this key; in class `without`, the second-best chord counts.
     fn into(&self, to: usize, other_key: f64, classes: &[Best], without: Option<usize>) -> f64 {
         let change = &self.change[to * self.n_classes..][..self.n_classes];
         let start = other_key + self.from_other_key[to];
@@ -202,7 +203,7 @@ impl Key {
     }
 }
 
-/// The larger of two numbers that are both numbers: one instruction, unlike `f64::max`.
+/// The larger of two numbers, neither of which is NaN: one instruction, unlike `f64::max`.
 fn larger(a: f64, b: f64) -> f64 {
     if b > a { b } else { a }
 }
@@ -229,7 +230,7 @@ mod tests {
         (0..N_STATES * N_STATES).map(|i| probability(i / N_STATES, i % N_STATES).ln()).collect()
     }
 
-    /// Viterbi as the textbooks have it: every state after every state.
+    /// The textbook Viterbi algorithm: all transitions between all states.
     fn plain_path(dense: &[f64], first: Vec<f64>, observed: &[Vec<f64>]) -> Vec<usize> {
         let (mut scores, mut parents) = (first, Vec::new());
         for observed in observed {
@@ -259,8 +260,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]
 
-        /// Few different likelihoods, so that scores tie all the time; the probabilities include
-        /// those at which staying is less likely than changing, and impossible changes.
+        /// Few different likelihoods, so that ties are frequent; the probabilities include some for
+        /// which staying is less likely than changing, and impossible changes.
         #[test]
         fn the_path_is_that_of_looking_at_every_transition(
             frames in prop::collection::vec(prop::collection::vec(0_u8..4, N_CHORDS), 1..8),

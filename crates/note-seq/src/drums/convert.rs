@@ -1,4 +1,4 @@
-//! Windows of drum labels, as MusicVAE's drum converter makes them.
+//! Windows of drum labels, like those of MusicVAE's drum converter.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,31 +14,31 @@ use crate::vocabulary::STEPS_PER_BAR;
 /// A window of a drum track.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DrumWindow {
-    /// One label a step, 0 to 511; [`super::DrumHits::roll`] of a label is the model's input form.
+    /// One label per step, 0 to 511; [`super::DrumHits::roll`] of a label is the model's input.
     pub tokens: Vec<u16>,
     /// First bar, from 0 at the start of the piece, counted as in
     /// [`crate::MelodyWindow::start_bar`].
     pub start_bar: u32,
 }
 
-/// Cuts a sequence's drums into windows of labels: split where tempo or meter changes, quantize,
-/// reject sections whose bar has not 16 steps, [`super::extract`], windows of `slice_bars` every
-/// `hop_bars`, leave out repetitions.
+/// Cuts a sequence's drums into windows of labels: split at changes of tempo or meter, quantize,
+/// reject sections whose bar does not have 16 steps, [`super::extract`], cut windows of
+/// `slice_bars` every `hop_bars`, remove repetitions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DrumConverter {
-    /// Which keys are which drums.
+    /// Assignment of keys to drums.
     pub map: DrumMap,
     /// The grid.
     pub steps_per_quarter: StepsPerQuarter,
-    /// Steps that a bar must have; sections in other meters are left out.
+    /// Required number of steps per bar; sections in other meters are left out.
     pub steps_per_bar: u32,
     /// Length of a window in bars.
     pub slice_bars: u32,
     /// Bars from one window to the next.
     pub hop_bars: u32,
-    /// How tracks are extracted: gap, padding, longest track.
+    /// Settings for extracting tracks: gap, padding, maximum length.
     pub extract: DrumExtractOptions,
-    /// Which repetitions are left out.
+    /// Repetitions to leave out.
     pub dedupe: Dedupe,
     /// Whether windows without a hit are kept, as Magenta keeps them.
     pub keep_empty: bool,
@@ -104,7 +104,7 @@ impl DrumConverter {
         let cut = Cut {
             length: self.steps_per_window(),
             hop: self.steps_per_bar as usize * self.hop_bars as usize,
-            // Every set but the empty one starts something.
+            // Every set except the empty one is an onset.
             first_start: 1,
             keep_empty: self.keep_empty,
         };

@@ -1,4 +1,4 @@
-//! Drum tracks out of a quantized sequence, exactly as Magenta extracts them.
+//! Extracts drum tracks from a quantized sequence, exactly like Magenta.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,18 +7,18 @@ use crate::melody::{ExtractError, Melody, bars_of};
 use crate::quantized::{Bars, QuantizedNote, QuantizedSequence};
 use crate::units::Step;
 
-/// How drum tracks are extracted.
+/// Settings for extracting drum tracks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DrumExtractOptions {
     /// Minimum number of silent bars that ends a track; `None` to never end it.
     pub gap_bars: Option<f64>,
     /// Lengthen the last bar to a whole one.
     pub pad_end: bool,
-    /// If the end is padded, lengthen to a multiple of this number of bars: 1, or a window's, so
+    /// With `pad_end`, lengthen to a multiple of this number of bars: 1, or the window length, so
     /// that no bar is lost.
     pub pad_bars: u32,
-    /// Cut longer tracks at this number of bars; the rest is not searched again. `None` for no
-    /// limit but [`Melody::MAX_STEPS`].
+    /// Truncate longer tracks at this number of bars; the rest is not searched again. `None` for no
+    /// limit except [`Melody::MAX_STEPS`].
     pub max_bars: Option<u32>,
 }
 
@@ -29,15 +29,15 @@ impl Default for DrumExtractOptions {
     }
 }
 
-/// Every drum track of a sequence, all drum notes of all instruments together.
+/// All drum tracks of a sequence, from the drum notes of all instruments combined.
 ///
-/// Keys that are not in the map and notes of velocity 0 are skipped, and ends do not count. A track
-/// begins at the bar line at or before its first hit and ends before a hit that comes `gap_bars` or
-/// more after the step that follows the last one.
+/// Keys that are not in the map and notes of velocity 0 are skipped, and note ends are ignored. A
+/// track begins at the bar line at or before its first hit and ends before a hit that comes
+/// `gap_bars` or more after the step following the last hit.
 ///
 /// # Errors
-/// [`ExtractError::AbsoluteGrid`], [`ExtractError::NonIntegerStepsPerBar`],
-/// [`ExtractError::TooLong`] (whose instrument is then 0).
+/// Returns [`ExtractError::AbsoluteGrid`], [`ExtractError::NonIntegerStepsPerBar`] or
+/// [`ExtractError::TooLong`] (with instrument 0).
 pub fn extract(
     sequence: &QuantizedSequence,
     map: &DrumMap,
@@ -47,7 +47,7 @@ pub fn extract(
     extract_notes(sequence.notes.iter(), bars, map, options)
 }
 
-/// As [`extract`], of notes in any order.
+/// Like [`extract`], for notes in any order.
 pub(crate) fn extract_notes<'a>(
     notes: impl Iterator<Item = &'a QuantizedNote>,
     bars: Bars,
@@ -99,7 +99,7 @@ pub(crate) fn extract_notes<'a>(
     Ok(tracks)
 }
 
-/// The drums of each step that has any, in ascending order of steps.
+/// The drums of each step with hits, in ascending order of steps.
 fn hits<'a>(
     notes: impl Iterator<Item = &'a QuantizedNote>,
     map: &DrumMap,

@@ -1,11 +1,11 @@
-//! Which General MIDI percussion keys count as which of the nine drums.
+//! Assignment of General MIDI percussion keys to the nine drums.
 
 use serde::{Deserialize, Serialize};
 
 use super::N_DRUM_CLASSES;
 use crate::pitch::Pitch;
 
-/// Lists of percussion keys, one for each class; the first of a list is played for it.
+/// Percussion keys of each class; the first one is used for playback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Vec<Pitch>>", into = "Vec<Vec<Pitch>>")]
 pub struct DrumMap {
@@ -47,8 +47,8 @@ impl DrumMap {
         &[51, 53, 59, 82],
     ]);
 
-    /// The map of magenta-js, with which the published models were trained: key 43 is a high tom,
-    /// 52 a ride, and 22 and 26 are unknown.
+    /// The map of magenta-js, which was used for training the published models: key 43 is a high
+    /// tom, 52 a ride, and 22 and 26 are unknown.
     pub const MAGENTA_JS: Self = map([
         &[36, 35],
         &[38, 27, 28, 31, 32, 33, 34, 37, 39, 40, 56, 65, 66, 75, 85],
@@ -61,7 +61,7 @@ impl DrumMap {
         &[51, 52, 53, 59, 82],
     ]);
 
-    /// The map of Roland's TD-11 kit, in which the Groove dataset was played.
+    /// The map of Roland's TD-11 kit, used for recording the Groove dataset.
     pub const ROLAND: Self = map([
         &[36],
         &[38, 37, 40],
@@ -91,7 +91,7 @@ impl Default for DrumMap {
     }
 }
 
-/// Lists of keys that make no map.
+/// Lists of keys that are not a valid map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{n_lists} lists of keys, {n_empty} of them empty (needed: 9, none empty)")]
 pub struct BadDrumMap {

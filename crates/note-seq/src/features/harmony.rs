@@ -17,15 +17,14 @@ const OCTAVE: i32 = 12;
 /// The consonance of two voices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Harmony {
-    /// Steps on which both sound.
+    /// Number of steps on which both sound.
     pub n_together: usize,
-    /// Of these, steps on which they are consonant.
+    /// Number of these on which they are consonant.
     pub n_consonant: usize,
 }
 
 impl Harmony {
-    /// Fraction of the steps on which both sound that is consonant; `None` if they never sound
-    /// together.
+    /// Fraction of the common steps that are consonant; `None` if the voices never sound together.
     pub fn consonance(self) -> Option<f64> {
         (self.n_together > 0).then(|| self.n_consonant as f64 / self.n_together as f64)
     }
@@ -57,7 +56,7 @@ pub fn harmony(a: &[GridNote], b: &[GridNote]) -> Harmony {
     let mut found = Harmony::default();
     let mut others = b;
     for note in a {
-        // Notes of a voice follow each other.
+        // Notes of a voice are consecutive.
         while others.first().is_some_and(|other| other.end <= note.start) {
             others = &others[1..];
         }
@@ -72,8 +71,9 @@ pub fn harmony(a: &[GridNote], b: &[GridNote]) -> Harmony {
     found
 }
 
-/// The consonance of two pieces: of the first pitched parts of windows of steps, the melodies; of
-/// lists of notes, of the highest line of the first with all notes of the second.
+/// The consonance of two pieces. For windows of steps, that of the first pitched parts (the
+/// melodies); for lists of notes, that of the highest line of the first with all notes of the
+/// second.
 ///
 /// # Panics
 /// If the tokens are not windows of the form.
@@ -135,7 +135,7 @@ mod tests {
     fn melodies_of_windows_are_set_beside_each_other() {
         let form = WindowForm::Steps(WindowLayout::melody(4, 90));
         let (c, e): (&[u16], &[u16]) = (&[41, 0, 0, 0], &[45, 0, 1, 0]);
-        // The second window of the first goes on sounding.
+        // The second window of the first voice continues its note.
         let found = harmony_of_windows(&form, [c, &[0, 0, 1, 0]], [e, e]);
         assert_eq!((found.n_together, found.consonance()), (4, Some(1.0)));
     }

@@ -22,7 +22,7 @@ pub fn pitch_range(notes: &[GridNote]) -> Option<i32> {
     pitches().max().zip(pitches().min()).map(|(high, low)| high - low)
 }
 
-/// The sum of a weight of the notes of each pitch class, C first.
+/// The sum of a weight over the notes of each pitch class, C first.
 pub fn pitch_classes(notes: &[GridNote], weight: impl Fn(&GridNote) -> f64) -> [f64; 12] {
     let mut classes = [0.0; 12];
     for note in notes {
@@ -64,7 +64,7 @@ pub fn scale_consistency(counts: &[f64; 12]) -> Option<f64> {
     (total > 0.0).then(|| (0..12).map(in_scale).fold(0.0, f64::max) / total)
 }
 
-/// The key that fits the duration of each pitch class best, by [`Key::find`]; `None` without notes.
+/// The key that best fits the duration of each pitch class, by [`Key::find`]; `None` without notes.
 pub fn key(notes: &[GridNote]) -> Option<Key> {
     Key::find(&pitch_class_durations(notes))
 }

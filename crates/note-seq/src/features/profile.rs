@@ -1,4 +1,4 @@
-//! Many windows together: means and standard deviations of the features, and histograms.
+//! Statistics of many windows: means and standard deviations of the features, and histograms.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct Summary {
     pub std_dev: f64,
 }
 
-/// A description of many windows. Histograms sum to 1, or are all 0 if there is nothing to count.
+/// Statistics of many windows. Histograms sum to 1, or are all 0 if there is nothing to count.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Number of windows.

@@ -10,7 +10,7 @@ use crate::window::GridNote;
 /// Ticks per sixteenth.
 const TICKS: u32 = TICKS_PER_SIXTEENTH as u32;
 
-/// The number of notes per bar, of notes that start within `n_steps`.
+/// The number of notes per bar, for notes that start within `n_steps`.
 pub fn notes_per_bar(n_notes: usize, n_steps: usize) -> f64 {
     n_notes as f64 * STEPS_PER_BAR as f64 / n_steps as f64
 }
@@ -37,8 +37,8 @@ pub fn syncopation(notes: &[GridNote], n_steps: usize) -> i32 {
 }
 
 /// Syncopation of a rhythm in any meter: [`syncopation`] with the weights of [`Meter::weight`].
-/// Onsets are in ticks from a bar line, ascending; the rhythm lasts `n_ticks`. A note skips the
-/// sixteenths after its onset, and not the triplets.
+/// Onsets are in ticks from a bar line, ascending; the rhythm lasts `n_ticks`. A note can skip the
+/// sixteenths after its onset, but not the triplets.
 ///
 /// # Examples
 /// ```
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// The weights of 4/4 as a table, and the sum over sixteenths as its definition says.
+    /// The weights of 4/4 as a table, and the sum over sixteenths by definition.
     fn by_table(onsets: &[usize], n_steps: usize) -> i32 {
         const WEIGHTS: [i32; 16] = [0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4];
         let next = onsets.iter().skip(1).copied().chain([n_steps]);
@@ -164,7 +164,8 @@ mod tests {
         assert_eq!(syncopation(&[note(12, 20)], 32), 2);
         // A note before a rest counts as well.
         assert_eq!(syncopation(&[note(3, 4), note(5, 6)], 8), 2 + 1);
-        // Nothing is stronger than the first beat, and what goes on to the end skips no more.
+        // Nothing is stronger than the first beat, and a note held until the end skips nothing
+        // more.
         assert_eq!(syncopation(&[note(0, 32)], 32), 0);
         assert_eq!(syncopation(&[note(31, 32)], 32), 0);
         assert_eq!(syncopation(&[], 32), 0);

@@ -1,10 +1,10 @@
-//! Key profiles: how much each pitch class belongs to a key.
+//! Key profiles: how well each pitch class fits a key.
 
 use serde::{Deserialize, Serialize};
 
 use super::Key;
 
-/// Ratings of the twelve pitch classes in C major and in C minor; those of other keys are turned.
+/// Ratings of the twelve pitch classes in C major and in C minor; other keys use rotated ratings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct KeyProfile {
     /// In C major, C first.
@@ -30,8 +30,9 @@ impl KeyProfile {
         minor: [5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0],
     };
 
-    /// The key whose profile correlates best with how long each pitch class sounds; `None` if
-    /// nothing sounds. Of equals the lower tonic counts, and major before minor.
+    /// The key whose profile has the highest correlation with the duration of each pitch class;
+    /// `None` if nothing sounds. Of equal ones, the one with the lower tonic, and major before
+    /// minor.
     pub fn find(&self, durations: &[f64; 12]) -> Option<Key> {
         let fits = self.correlations(durations)?;
         let mut best = (Key::C_MAJOR, f64::NEG_INFINITY);
@@ -46,8 +47,9 @@ impl KeyProfile {
         Some(best.0)
     }
 
-    /// Pearson's correlation of how long each pitch class sounds with the profile of every key, by
-    /// [`Key::index`]; `None` if nothing sounds. All are 0 if all pitch classes sound equally long.
+    /// Pearson's correlation of the duration of each pitch class with the profile of every key, by
+    /// [`Key::index`]; `None` if nothing sounds. All are 0 if all pitch classes have the same
+    /// duration.
     pub fn correlations(&self, durations: &[f64; 12]) -> Option<[f64; Key::N]> {
         if !durations.iter().any(|d| *d > 0.0) {
             return None;
@@ -96,7 +98,7 @@ mod tests {
         }
     }
 
-    /// C alone: `Σ (x − x̄)(y − ȳ)` is `3 (6.35 − mean)`, its own square sum `3² · 11 / 12`.
+    /// C alone: `Σ (x − x̄)(y − ȳ)` is `3 (6.35 − mean)`, and its sum of squares is `3² · 11 / 12`.
     #[test]
     fn one_tone_correlates_by_hand() {
         let mut durations = [0.0; 12];

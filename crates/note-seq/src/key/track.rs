@@ -7,10 +7,10 @@ use super::{Key, KeyProfile};
 /// Finds the key of every bar of a piece: neighbors agree unless the music modulates.
 ///
 /// Each bar is scored in every key: the correlation of the key's profile with the square roots of
-/// how long the pitch classes sound in it and in the bars around it (roots, so that one long note
-/// does not decide), the further away the less, plus a bonus for the key that the key signature
-/// names. Of all sequences of keys the one with the largest sum of scores less the costs of its
-/// changes is chosen (Viterbi's algorithm).
+/// the durations of the pitch classes in it and in the surrounding bars, with decreasing weights
+/// (roots, so that a single long note is not decisive), plus a bonus for the key of the key
+/// signature. The result is the sequence of keys with the largest sum of scores minus the costs of
+/// changes (Viterbi's algorithm).
 ///
 /// # Examples
 /// ```
@@ -31,19 +31,19 @@ use super::{Key, KeyProfile};
 pub struct KeyTracker {
     /// The evidence for a key.
     pub profile: KeyProfile,
-    /// Weight of a bar compared with its neighbor nearer to the scored one, 0 to 1.
+    /// Weight of a bar relative to its neighbor that is closer to the scored one, 0 to 1.
     pub decay: f64,
-    /// Bars on each side that count.
+    /// Number of bars considered on each side.
     pub radius: usize,
-    /// Cost of a change of key, plus a quarter of it for each step on the circle of fifths.
+    /// Cost of a change of key, plus a quarter of this cost per step on the circle of fifths.
     pub change_cost: f64,
-    /// Score added to the key that the signature names and to its relative.
+    /// Score added to the key of the signature and to its relative.
     pub signature_bonus: f64,
 }
 
 impl Default for KeyTracker {
-    /// The values that agreed best with key signatures of chorales, dance tunes, songs and piano
-    /// music.
+    /// The values with the best agreement with key signatures of chorales, dance tunes, songs and
+    /// piano music.
     fn default() -> Self {
         Self {
             profile: KeyProfile::TEMPERLEY,
@@ -56,9 +56,9 @@ impl Default for KeyTracker {
 }
 
 impl KeyTracker {
-    /// The key of every bar, from the sounding time of each pitch class and the key signature, if
-    /// there is one. `None` for all bars if nothing sounds in any; a silent bar has the key of the
-    /// music around it. Bars beyond the length of the shorter list are left out.
+    /// The key of every bar, from the duration of each pitch class and the key signature, if there
+    /// is one. `None` for all bars if nothing sounds in any; a silent bar has the key of the
+    /// surrounding music. Bars beyond the length of the shorter list are left out.
     pub fn keys(&self, bars: &[[f64; 12]], signatures: &[Option<Key>]) -> Vec<Option<Key>> {
         let n_bars = bars.len().min(signatures.len());
         if n_bars == 0 || !bars[..n_bars].iter().flatten().any(|d| *d > 0.0) {
@@ -66,7 +66,7 @@ impl KeyTracker {
         }
         let surroundings = self.surroundings(&bars[..n_bars]);
         let costs = self.costs();
-        // The best sum of every key so far, and the key before it of every bar's best.
+        // The best sum of every key so far, and the predecessor of every bar's best key.
         let mut sums = [0.0; Key::N];
         let mut before: Vec<[u8; Key::N]> = Vec::with_capacity(n_bars);
         for (durations, signature) in surroundings.iter().zip(signatures) {
@@ -74,7 +74,7 @@ impl KeyTracker {
             let mut next = [0.0; Key::N];
             let mut from = [0; Key::N];
             for (key, (next, from)) in next.iter_mut().zip(&mut from).enumerate() {
-                // Staying comes first, so that it wins among equals.
+                // Staying comes first, so that it wins ties.
                 let mut best = (key, sums[key]);
                 for (other, sum) in sums.iter().enumerate() {
                     let sum = sum - costs[other][key];
@@ -97,7 +97,7 @@ impl KeyTracker {
         keys
     }
 
-    /// Each bar with the bars around it, weighted by [`Self::decay`].
+    /// Each bar combined with the surrounding bars, weighted by [`Self::decay`].
     fn surroundings(&self, bars: &[[f64; 12]]) -> Vec<[f64; 12]> {
         (0..bars.len())
             .map(|at| {
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_signature_decides_what_the_notes_leave_open() {
-        // C, F and G: of C major and F major as much as of each other's scale.
+        // C, F and G: fit C major and F major equally well by scale.
         let mut bar = [0.0; 12];
         for pitch_class in [0, 5, 7] {
             bar[pitch_class] = 1.0;

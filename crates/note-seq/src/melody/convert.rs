@@ -1,4 +1,4 @@
-//! Windows of melody labels, as MusicVAE's one-hot melody converter makes them.
+//! Windows of melody labels, like those of MusicVAE's one-hot melody converter.
 
 use std::ops::RangeInclusive;
 
@@ -17,20 +17,20 @@ use crate::vocabulary::{FIRST_PITCH, STEPS_PER_BAR};
 /// A window of a melody.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MelodyWindow {
-    /// One label a step.
+    /// One label per step.
     pub tokens: Vec<u16>,
     /// The instrument number in the sequence it came from.
     pub instrument: u32,
-    /// First bar, from 0 at the start of the piece. Where tempo or meter changes, the bar grid
-    /// restarts, and every stretch before counts with the bars begun in it.
+    /// First bar, from 0 at the start of the piece. The bar grid restarts at changes of tempo or
+    /// meter, and each preceding stretch counts the bars that begin in it.
     pub start_bar: u32,
 }
 
 /// Cuts a sequence's melodies into windows of labels.
 ///
-/// Split where tempo or meter changes; drop notes of other programs or pitches; quantize; reject
-/// sections whose bar has not 16 steps; [`super::extract`]; windows of `slice_bars`, every
-/// `hop_bars`; erase offs before a window's first note; leave out repetitions.
+/// Split at changes of tempo or meter; drop notes of other programs or pitches; quantize; reject
+/// sections whose bar does not have 16 steps; [`super::extract`]; cut windows of `slice_bars`,
+/// every `hop_bars`; remove offs before a window's first note; remove repetitions.
 ///
 /// # Examples
 /// ```
@@ -51,15 +51,15 @@ pub struct MelodyConverter {
     pub programs: Option<RangeInclusive<Program>>,
     /// The grid.
     pub steps_per_quarter: StepsPerQuarter,
-    /// Steps that a bar must have; sections in other meters are left out.
+    /// Required number of steps per bar; sections in other meters are left out.
     pub steps_per_bar: u32,
     /// Length of a window in bars.
     pub slice_bars: u32,
     /// Bars from one window to the next.
     pub hop_bars: u32,
-    /// How melodies are extracted: gap, padding, longest melody.
+    /// Settings for extracting melodies: gap, padding, maximum length.
     pub extract: ExtractOptions,
-    /// Which repetitions are left out.
+    /// Repetitions to leave out.
     pub dedupe: Dedupe,
     /// Whether windows in which no note starts are kept, as Magenta keeps them.
     pub keep_empty: bool,
@@ -95,7 +95,7 @@ impl MelodyConverter {
         }
     }
 
-    /// The same with another length of window.
+    /// The same with another window length.
     #[must_use]
     pub fn with_slice_bars(mut self, slice_bars: u32) -> Self {
         self.slice_bars = slice_bars;
@@ -155,7 +155,7 @@ impl MelodyConverter {
         self.programs.as_ref().is_none_or(|allowed| allowed.contains(&program))
     }
 
-    /// Every instrument of the segment that gave no melody is counted with its reason.
+    /// Counts every instrument of the segment that gave no melody, with its reason.
     fn count_silent_instruments(
         &self,
         segment: &Segment,
@@ -175,7 +175,7 @@ impl MelodyConverter {
         }
         instruments.sort_unstable();
         for part in instruments.chunk_by(|a, b| a.0 == b.0) {
-            // The reason that came closest to a melody is last.
+            // The reason closest to a melody is last.
             let Some((instrument, reason)) = part.last() else { continue };
             if melodies.binary_search_by_key(instrument, |m| m.instrument).is_err() {
                 conversion.skip(*reason);
@@ -183,8 +183,8 @@ impl MelodyConverter {
         }
     }
 
-    /// Why a note would be no part of a melody. Of an instrument's notes the largest reason is its
-    /// own: the reasons ascend in the order in which a note is looked at.
+    /// Reason why a note cannot be part of a melody. The reason of an instrument is the largest of
+    /// its notes: reasons are in the order in which a note is checked.
     fn reason_against(&self, note: &QuantizedNote) -> SkipReason {
         if note.is_drum {
             SkipReason::Drums

@@ -19,15 +19,15 @@ pub struct UnsupportedPitch {
     pub highest: Pitch,
 }
 
-/// A label beyond the encoding's classes.
+/// A label beyond the number of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("label {label} at position {position} means nothing (allowed: 0 to {})", n_classes - 1)]
+#[error("label {label} at position {position} is invalid (allowed: 0 to {})", n_classes - 1)]
 pub struct UnknownLabel {
     /// The label found.
     pub label: u16,
-    /// Where it stands.
+    /// Its position.
     pub position: usize,
-    /// How many classes there are.
+    /// Number of classes.
     pub n_classes: u16,
 }
 
@@ -48,7 +48,8 @@ impl MelodyEncoding {
         _ => Self { lowest: Pitch::MIN, highest: Pitch::MAX },
     };
 
-    /// An encoding of `lowest` to `highest`, both included; in the wrong order they are exchanged.
+    /// An encoding of `lowest` to `highest`, both inclusive; swapped if they are in the wrong
+    /// order.
     pub fn new(lowest: Pitch, highest: Pitch) -> Self {
         Self { lowest: lowest.min(highest), highest: highest.max(lowest) }
     }
@@ -68,7 +69,7 @@ impl MelodyEncoding {
         (self.lowest..=self.highest).contains(&pitch)
     }
 
-    /// How many labels there are.
+    /// Number of labels.
     pub const fn n_classes(self) -> u16 {
         // Widening; `u16::from` is not const.
         (self.highest.get() - self.lowest.get()) as u16 + 1 + FIRST_PITCH
@@ -77,7 +78,7 @@ impl MelodyEncoding {
     /// The label of an event.
     ///
     /// # Errors
-    /// [`UnsupportedPitch`] for a note outside the range.
+    /// Returns [`UnsupportedPitch`] for a note outside the range.
     pub fn label(self, event: MelodyEvent) -> Result<u16, UnsupportedPitch> {
         match event {
             MelodyEvent::NoEvent => Ok(NO_EVENT),
@@ -91,7 +92,7 @@ impl MelodyEncoding {
         }
     }
 
-    /// The event of a label, or `None` beyond the classes.
+    /// The event with a label; `None` beyond the classes.
     pub fn event(self, label: u16) -> Option<MelodyEvent> {
         match label {
             NO_EVENT => Some(MelodyEvent::NoEvent),
@@ -104,21 +105,21 @@ impl MelodyEncoding {
         }
     }
 
-    /// The labels of a melody, one a step.
+    /// The labels of a melody, one per step.
     ///
     /// # Errors
-    /// [`UnsupportedPitch`] for the first note outside the range.
+    /// Returns [`UnsupportedPitch`] for the first note outside the range.
     pub fn encode(self, melody: &Melody) -> Result<Vec<u16>, UnsupportedPitch> {
         melody.events.iter().map(|e| self.label(*e)).collect()
     }
 
-    /// A melody from labels, starting at step 0 in 4/4 at 4 steps a quarter note.
+    /// A melody from labels, starting at step 0 in 4/4 at 4 steps per quarter note.
     ///
-    /// Offs before the first note are erased, as everywhere in melodies: nothing sounds that they
-    /// could end. (A melody so cleaned decodes and encodes to itself.)
+    /// Offs before the first note are removed, as in all melodies: there is no note that they could
+    /// end. (A melody without them decodes and encodes to itself.)
     ///
     /// # Errors
-    /// [`UnknownLabel`] for the first label beyond [`Self::n_classes`].
+    /// Returns [`UnknownLabel`] for the first label that is not below [`Self::n_classes`].
     pub fn decode(self, labels: &[u16]) -> Result<Melody, UnknownLabel> {
         let events = labels.iter().enumerate().map(|(position, label)| {
             self.event(*label).ok_or(UnknownLabel {
@@ -165,7 +166,7 @@ mod tests {
             "pitch 20 has no label (allowed: 21 to 108); transpose or drop the note"
         );
         let error = encoding.decode(&[0, 90]).unwrap_err();
-        assert_eq!(error.to_string(), "label 90 at position 1 means nothing (allowed: 0 to 89)");
+        assert_eq!(error.to_string(), "label 90 at position 1 is invalid (allowed: 0 to 89)");
     }
 
     #[test]

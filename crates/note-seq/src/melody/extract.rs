@@ -1,4 +1,4 @@
-//! Melodies out of a quantized sequence, exactly as Magenta extracts them.
+//! Extracts melodies from a quantized sequence, exactly like Magenta.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -7,7 +7,7 @@ use super::{Melody, MelodyEvent};
 use crate::quantized::{Bars, QuantizedNote, QuantizedSequence};
 use crate::units::Step;
 
-/// How melodies are extracted.
+/// Settings for extracting melodies.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ExtractOptions {
     /// Minimum number of silent bars that ends a melody; `None` to never end it.
@@ -17,11 +17,11 @@ pub struct ExtractOptions {
     pub ignore_polyphonic: bool,
     /// Lengthen the last bar to a whole one.
     pub pad_end: bool,
-    /// If the end is padded, lengthen to a multiple of this number of bars: 1, or a window's, so
+    /// With `pad_end`, lengthen to a multiple of this number of bars: 1, or the window length, so
     /// that no bar is lost.
     pub pad_bars: u32,
-    /// Cut longer melodies at this number of bars; the rest is not searched again. `None` for no
-    /// limit but [`Melody::MAX_STEPS`].
+    /// Truncate longer melodies at this number of bars; the rest is not searched again. `None` for
+    /// no limit except [`Melody::MAX_STEPS`].
     pub max_bars: Option<u32>,
 }
 
@@ -39,7 +39,7 @@ impl Default for ExtractOptions {
     }
 }
 
-/// Why no melody could be extracted.
+/// Reason why no melody could be extracted.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ExtractError {
@@ -76,16 +76,16 @@ pub enum ExtractError {
     },
 }
 
-/// Every melody of every instrument, instruments ascending.
+/// All melodies of all instruments, in ascending order of instruments.
 ///
-/// For each instrument in turn, and again from the bar after each melody found: notes sorted by
-/// start and then from high to low; the melody begins at the bar line at or before the first of
-/// them; drums and notes of velocity 0 are skipped; of notes that start together the highest stays;
-/// a later note cuts an earlier one; the melody ends before a note that starts `gap_bars` or more
-/// after the last note's end. The final off is left away; padding puts it back.
+/// For each instrument, and again from the bar after each melody found: notes are sorted by start
+/// and then from high to low; the melody begins at the bar line at or before the first of them;
+/// drums and notes of velocity 0 are skipped; of notes that start together, the highest is kept; a
+/// later note ends an earlier one; the melody ends before a note that starts `gap_bars` or more
+/// after the last note's end. The final off is omitted; padding restores it.
 ///
 /// # Errors
-/// [`ExtractError`].
+/// Returns an [`ExtractError`].
 pub fn extract(
     sequence: &QuantizedSequence,
     options: &ExtractOptions,
@@ -96,7 +96,7 @@ pub fn extract(
     extract_sorted(&notes, bars, options)
 }
 
-/// As [`extract`], of notes that are sorted by instrument and start, and then from high to low.
+/// Like [`extract`], for notes sorted by instrument and start, and then from high to low.
 pub(crate) fn extract_sorted(
     notes: &[QuantizedNote],
     bars: Bars,
@@ -109,13 +109,13 @@ pub(crate) fn extract_sorted(
     Ok(melodies)
 }
 
-/// The bars of a sequence, or why melodies and drum tracks cannot be cut along them.
+/// The bars of a sequence, or the reason why melodies and drum tracks cannot be cut along them.
 pub(crate) fn bars_of(sequence: &QuantizedSequence) -> Result<Bars, ExtractError> {
     let steps_per_bar = sequence.steps_per_bar().ok_or(ExtractError::AbsoluteGrid)?;
     sequence.grid.bars().ok_or(ExtractError::NonIntegerStepsPerBar { steps_per_bar })
 }
 
-/// A note of a melody: steps counted from the melody's first bar line.
+/// A note of a melody, in steps from the melody's first bar line.
 #[derive(Debug, Clone, Copy)]
 struct Placed {
     start: Step,
@@ -123,7 +123,7 @@ struct Placed {
     event: MelodyEvent,
 }
 
-/// `notes` are one instrument's, sorted by start and then from high to low.
+/// `notes` must be from one instrument, sorted by start and then from high to low.
 fn extract_instrument(
     notes: &[QuantizedNote],
     bars: Bars,
@@ -185,8 +185,8 @@ fn extract_instrument(
     }
 }
 
-/// The first `n_steps` events of a line. Starts ascend; a note ends at the next one's start at the
-/// latest.
+/// The first `n_steps` events of a line. Starts must be ascending; a note ends at the start of the
+/// next one at the latest.
 fn render(placed: &[Placed], n_steps: Step) -> Vec<MelodyEvent> {
     let n_steps = usize::try_from(n_steps).unwrap_or_default();
     let mut events = vec![MelodyEvent::NoEvent; n_steps];

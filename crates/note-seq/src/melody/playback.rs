@@ -1,4 +1,4 @@
-//! Melodies back to notes in seconds.
+//! Converts melodies to notes in seconds.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::pitch::{Program, Velocity};
 use crate::sequence::{Note, NoteSequence};
 use crate::units::{DEFAULT_QPM, DEFAULT_VELOCITY, Qpm, STANDARD_TICKS_PER_QUARTER};
 
-/// How events without loudness, sound and tempo are made into notes.
+/// Settings for converting events to notes: tempo, velocity, program and instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Playback {
     /// Tempo in quarter notes per minute.
@@ -30,12 +30,13 @@ impl Default for Playback {
 }
 
 impl Playback {
-    /// As MusicVAE's converters write drums: instrument 9, else as the default.
+    /// The settings of MusicVAE's converters for drums: instrument 9, otherwise the default.
     pub fn drums() -> Self {
         Self { instrument: 9, ..Self::default() }
     }
 
-    /// As MusicVAE's trio converter writes the bass: instrument 1, program 33, else as the default.
+    /// The settings of MusicVAE's trio converter for the bass: instrument 1, program 33, otherwise
+    /// the default.
     pub fn bass() -> Self {
         Self { instrument: 1, program: Program::saturating(33), ..Self::default() }
     }
@@ -45,8 +46,8 @@ impl Melody {
     /// Notes in seconds: each from its start to the next start, the next off, or the melody's end.
     ///
     /// Step `s` is at `s · 60 / qpm / steps_per_quarter` seconds, including `start_step`. The
-    /// resolution is [`STANDARD_TICKS_PER_QUARTER`]; the tempo is written, and 4/4 if a bar is four
-    /// quarters. `total_time` is the last note's end.
+    /// resolution is [`STANDARD_TICKS_PER_QUARTER`]; the tempo is written, and also 4/4 if a bar
+    /// has four quarters. `total_time` is the last note's end.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! Windows of a melody with the chords that sound under them.
+//! Windows of a melody with its chords.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,18 +10,18 @@ use crate::sequence::NoteSequence;
 use crate::slices::Seen;
 use crate::units::Step;
 
-/// A window of a melody, and a chord for each of its steps.
+/// A window of a melody, with a chord for each of its steps.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ChordedMelodyWindow {
     /// The melody.
     pub melody: MelodyWindow,
-    /// One triad label a step, 0 to 48; see [`crate::chords::Chord::triad_label`].
+    /// One triad label per step, 0 to 48; see [`crate::chords::Chord::triad_label`].
     pub chords: Vec<u16>,
 }
 
 impl MelodyConverter {
-    /// The windows of a sequence with their chords, which are inferred from all that sounds: two a
-    /// bar.
+    /// The windows of a sequence with their chords, two per bar, which are inferred from all
+    /// instruments.
     ///
     /// A window is a repetition if both its melody and its chords are.
     ///
@@ -52,7 +52,7 @@ impl MelodyConverter {
         sequence: &NoteSequence,
         inference: &ChordInference,
     ) -> Conversion<ChordedMelodyWindow> {
-        // The same stretches as are converted, with all that chords are inferred from.
+        // The same stretches as for the windows, with all instruments for inferring chords.
         let pieces = sequence.split_on_time_changes();
         let n_notes = sequence.notes.len();
         let mut seen = Seen::new(self.dedupe, n_notes);
@@ -75,7 +75,7 @@ impl MelodyConverter {
                 return conversion.skip_n(SkipReason::NoChords, plain.windows.len());
             };
             for melody in plain.windows {
-                // Melodies and windows begin with a bar.
+                // Melodies and windows begin at a bar line.
                 let start = Step::from(melody.start_bar - segment.first_bar) * Step::from(bar);
                 let length = Step::try_from(melody.tokens.len()).unwrap_or(Step::MAX);
                 let chords = progression.triad_labels(start, start.saturating_add(length));
@@ -98,7 +98,7 @@ mod tests {
     use crate::sequence::Note;
     use crate::{Tempo, TimeSignature};
 
-    /// Bars of C major, then of A minor, under one repeated tone; the tempo changes after `n` bars.
+    /// Bars of C major, then of A minor, with one repeated tone; the tempo changes after `n` bars.
     fn piece(n: u32) -> NoteSequence {
         let mut sequence = NoteSequence::default();
         sequence.time_signatures.push(TimeSignature { time: 0.0, numerator: 4, denominator: 4 });
@@ -141,7 +141,7 @@ mod tests {
             of_melody.iter().map(|w| (w.melody.start_bar, w.chords[0])).collect();
         assert_eq!(found, [(0, 1), (1, 1), (2, 1), (4, 22), (5, 22), (6, 22)]);
         assert!(of_melody.iter().all(|w| w.chords == vec![w.chords[0]; 32]));
-        // The melody alone repeats itself, so that two windows of it are left.
+        // The melody alone repeats, so only two windows of it are left.
         let once = MelodyConverter { dedupe: Dedupe::PerSequence, ..converter };
         let windows = once.windows_under_chords(&piece(4), &inference).windows;
         assert_eq!(windows.iter().filter(|w| w.melody.instrument == 0).count(), 2);

@@ -116,7 +116,7 @@ impl Bytes<'_> {
     }
 }
 
-/// The position of the first `needle` in `haystack` from `from` on.
+/// The position of the first `needle` in `haystack` at or after `from`.
 pub(super) fn find(haystack: &[u8], needle: [u8; 4], from: usize) -> Option<usize> {
     let rest = haystack.get(from..)?;
     rest.windows(4).position(|w| *w == needle).map(|at| at + from)
@@ -152,8 +152,8 @@ mod tests {
         assert_eq!(take(&[5, 0xc3, 7, 0x90, 0, 0, 0], None), Some((5, 0xc3, [7, 0], 3)));
         let longest = [0xff, 0xff, 0xff, 0x7f, 0x80, 1, 2];
         assert_eq!(take(&longest, None), Some((0x0fff_ffff, 0x80, [1, 2], 7)));
-        // No status in force; five bytes of time; a meta event; data bytes too large; too near the
-        // end.
+        // No current status; five bytes of time; a meta event; data bytes too large; too close to
+        // the end.
         assert_eq!(take(&[0, 60, 100, 0, 0, 0, 0], None), None);
         assert_eq!(take(&[0x80, 0x80, 0x80, 0x80, 0, 0x90, 0, 0], None), None);
         assert_eq!(take(&[0, 0xff, 0x2f, 0, 0, 0, 0], Some(0x90)), None);

@@ -28,7 +28,7 @@ pub(super) struct Channel {
     pub(super) note_ends: Vec<u64>,
     /// Whether its last mode message selected one voice (controller 126).
     pub(super) is_mono: bool,
-    /// Semitones of the largest bend, if a message sets them.
+    /// Semitones of the largest bend, if set by a message.
     pub(super) bend_range: Option<u8>,
     /// The registered parameter that data entry sets.
     parameter: (u8, u8),

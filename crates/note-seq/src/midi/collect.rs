@@ -1,4 +1,4 @@
-//! Gathers events track by track: instruments, notes, controllers, still in ticks.
+//! Collects events track by track: instruments, notes, controllers, still in ticks.
 
 use std::collections::BTreeMap;
 
@@ -138,7 +138,7 @@ impl Collector {
         track.controls = [NONE; 16];
     }
 
-    /// Counts an event, also one that is not kept.
+    /// Counts an event, including those that are not kept.
     #[inline]
     pub(super) fn count_event(&mut self) -> Result<(), MidiError> {
         self.n_events += 1;
@@ -317,7 +317,7 @@ impl Collector {
                 report.notes.empty_dropped += n_notes;
             }
             Closed::Empty { n_notes, voice } => {
-                // Players sound it; of several at one tick only one is heard.
+                // Players sound it; of several at one tick, only one is audible.
                 let kept = if channel & 15 == DRUM_CHANNEL {
                     &mut report.notes.empty_drums_kept
                 } else {

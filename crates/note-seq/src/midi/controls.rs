@@ -103,14 +103,14 @@ impl Collector {
 }
 
 impl Line {
-    /// The controllers and bends of the channel that each note is on, one after another.
+    /// The controllers and bends of each note's channel, in sequence.
     fn controls(&self, channels: &Channels) -> Controls {
         let of = |channel: u32| &channels.list[channel as usize];
         let range = |channel: u32| {
             let default = if self.manager.is_some() { MEMBER_BEND_RANGE } else { BEND_RANGE };
             of(channel).bend_range.unwrap_or(default)
         };
-        // The channel that a member's bends are written for; strings all have the same range.
+        // The channel to which a member's bends are converted; strings all have the same range.
         let own_range = self.manager.map_or(range(self.channels[0]), |manager| {
             of(manager).bend_range.unwrap_or(BEND_RANGE)
         });
@@ -141,7 +141,7 @@ impl Line {
             channel: *channel,
         });
         events.extend(starts);
-        // At one tick, a note takes all messages of its channel, even those that follow it.
+        // At one tick, all messages of its channel apply to a note, even those that follow it.
         events.sort_by_key(|e| (e.tick, e.kind == Kind::Start));
         let mut state = Follower::new(self.manager, self.starts.first().map(|s| s.1));
         for event in events {
@@ -200,7 +200,7 @@ impl Follower {
             Kind::Start => {
                 self.on = Some(channel);
                 for number in FOLLOWED {
-                    // A pedal without messages is up.
+                    // A pedal without messages is released.
                     let untouched = if matches!(number, 64..=69) { Some(0) } else { None };
                     let value = self.values.get(&(channel, number)).copied().or(untouched);
                     let before = self.told.get(&number).copied().or(untouched);

@@ -1,10 +1,10 @@
-//! Why a MIDI file was refused.
+//! Errors of reading MIDI files.
 
 use thiserror::Error;
 
 use super::report::Repair;
 
-/// Why a MIDI file was refused.
+/// Reason why a MIDI file was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MidiError {
@@ -17,7 +17,7 @@ pub enum MidiError {
         /// Whether a header was found.
         has_header: bool,
     },
-    /// A bound of [`super::ReadLimits`] was passed.
+    /// A limit of [`super::ReadLimits`] was exceeded.
     #[error(
         "the file has {found} {what}, but the limit is {limit}; raise `ReadLimits` if you trust \
          the file"
@@ -25,12 +25,12 @@ pub enum MidiError {
     LimitExceeded {
         /// The exceeded quantity: `bytes`, `ticks`, `events`, `notes` or `tracks`.
         what: &'static str,
-        /// How much was found.
+        /// The amount found.
         found: u64,
-        /// The bound.
+        /// The limit.
         limit: u64,
     },
-    /// The data end in the middle of something (parity reading).
+    /// The data end in the middle of an element (parity reading).
     #[error(
         "the file ends at byte {offset} in the middle of {what}; lenient reading reads the \
          rest"
@@ -51,7 +51,7 @@ pub enum MidiError {
         /// Its offset in bytes.
         offset: usize,
     },
-    /// Strict reading met something that lenient reading would repair.
+    /// Strict reading found something that lenient reading would repair.
     #[error("the file needs a repair: {0}; lenient reading would continue")]
     NeedsRepair(Repair),
 }

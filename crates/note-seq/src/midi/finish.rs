@@ -168,7 +168,7 @@ impl Collector {
             let usual = channel.number == DRUM_CHANNEL && self.channels.zone_of(channel).is_none();
             report.notes.drums_by_bank += u64::from(is_drum != usual);
             let key = (old.track, old.channel, program, is_drum);
-            // Most notes have the same instrument as the note before.
+            // Most notes have the same instrument as the previous note.
             let number = match last {
                 Some((known, number)) if known == key => number,
                 _ => *numbers.entry(key).or_insert_with(|| {

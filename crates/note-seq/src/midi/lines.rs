@@ -15,17 +15,17 @@ const MIN_NOTES: usize = 8;
 /// In a line, at least one note in `MAX_NOTES_A_SWITCH` is on another channel than the note before.
 const MAX_NOTES_A_SWITCH: usize = 5;
 /// Several channels of a line sound together for at most one part in `MIN_OVERLAP_DIVISOR` of its
-/// sounding time, when a note rings on into the next. Separate voices do so most of the time.
+/// sounding time, when a note overlaps the next. Separate voices sound together most of the time.
 const MIN_OVERLAP_DIVISOR: u64 = 4;
 
-/// An instrument that plays on several channels.
+/// An instrument on several channels.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// All its channels, the manager's among them.
+    /// All its channels, including the manager's.
     pub(super) channels: Vec<u32>,
-    /// The channel whose controllers count for the others too, in MPE.
+    /// The channel whose controllers apply to the others, too, in MPE.
     pub(super) manager: Option<u32>,
-    /// When its notes start and on which channel, by tick.
+    /// Starts of its notes by tick, each with its channel.
     pub(super) starts: Vec<(u64, u32)>,
 }
 
@@ -36,11 +36,11 @@ impl Collector {
     /// Joins instruments that play one line, renumbers the rest, and returns the lines by
     /// instrument.
     ///
-    /// The members of an MPE zone are one instrument; of a zone whose channels all have a track to
-    /// themselves, on all tracks, else on each. Other channels of one track are a line if they are
-    /// neighbors with the same program, play no drums, and either all are set to one voice
-    /// (controller 126, how guitars send a channel a string) or alternate note by note and rarely
-    /// sound together.
+    /// The members of an MPE zone are one instrument: across all tracks if each channel of the zone
+    /// has a separate track, otherwise per track. Other channels of one track are a line if they
+    /// are neighbors with the same program, play no drums, and either all are set to one voice
+    /// (controller 126, which guitars with one channel per string send) or alternate note by note
+    /// and rarely sound together.
     pub(super) fn join_lines(&mut self, report: &mut ReadReport) -> BTreeMap<u32, Line> {
         let mut groups = self.zones();
         let in_zone: Vec<bool> = self.instruments.iter().map(|i| self.zone(i).is_some()).collect();
@@ -182,7 +182,7 @@ impl Collector {
         runs
     }
 
-    /// The program that each track sets on each channel, if it sets one alone.
+    /// The program that each track sets on each channel, if it sets only one.
     fn only_programs(&self) -> BTreeMap<(u32, u32), Option<u8>> {
         let mut programs: BTreeMap<(u32, u32), Option<u8>> = BTreeMap::new();
         for (channel, index) in self.channels.list.iter().zip(0..) {
@@ -196,12 +196,12 @@ impl Collector {
     }
 }
 
-/// Whether channels take turns and rarely sound together.
+/// Whether channels alternate and rarely sound together.
 fn is_one_line(spans: &mut [Span]) -> bool {
     if spans.len() < MIN_NOTES {
         return false;
     }
-    // Notes arrive in the order in which they end, so this sort is a single pass as a rule.
+    // Notes are in the order of their ends, so this sort is usually a single pass.
     spans.sort_by_key(|s| s.1);
     rarely_overlap(spans) && take_turns(spans)
 }
@@ -233,7 +233,7 @@ fn covered<'a>(spans: impl DoubleEndedIterator<Item = &'a Span>) -> u64 {
     let mut first = u64::MAX;
     let mut n_ticks = 0;
     for (start, end, _) in spans.rev() {
-        // Of what lies after `first`, everything up to the end of this note is covered already.
+        // Of the part after `first`, everything up to the end of this note is covered already.
         if *start < first {
             n_ticks += (*end).min(first) - start;
             first = *start;
@@ -286,8 +286,8 @@ pub(super) fn ticks(time: f64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Eight notes alternately on two channels, each `length` ticks long and ten after the previous
-    /// one.
+    /// Eight notes alternating between two channels, each `length` ticks long and starting ten
+    /// ticks after the previous one.
     fn turns(length: u64) -> Vec<Span> {
         (0..8).map(|k| (10 * k, 10 * k + length, u32::try_from(k % 2).unwrap())).collect()
     }
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn channels_that_take_turns_are_a_line_and_voices_are_not() {
         assert!(is_one_line(&mut turns(10)) && is_one_line(&mut turns(12)));
-        // Four of ten ticks sound together; then no turns, but phrases; then too few notes.
+        // Four of ten ticks overlap; then phrases instead of alternation; then too few notes.
         assert!(!is_one_line(&mut turns(14)));
         let mut phrases: Vec<Span> =
             (0..32).map(|k| (10 * k, 10 * k + 10, u32::try_from(k / 8 % 2).unwrap())).collect();
@@ -303,7 +303,7 @@ mod tests {
         assert!(!is_one_line(&mut turns(10)[..7]));
     }
 
-    /// Between the bounds that the time by channel gives: three channels, of which two sound
+    /// Between the bounds given by the time per channel: three channels, two of which sound
     /// together.
     #[test]
     fn the_overlap_of_three_channels_is_that_of_two_or_more() {

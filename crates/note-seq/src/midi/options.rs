@@ -1,8 +1,8 @@
-//! How to read: mode and limits.
+//! Options for reading: mode and limits.
 
 use serde::{Deserialize, Serialize};
 
-/// How to treat invalid files.
+/// Treatment of invalid files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadMode {
@@ -12,23 +12,23 @@ pub enum ReadMode {
     /// Accept and reject exactly the same files as Python's `note_seq`, with bit-identical numbers:
     /// tempo and signatures from the first track only, lyrics and markers left out.
     Parity,
-    /// Refuse everything that lenient reading would repair.
+    /// Reject everything that lenient reading would repair.
     Strict,
 }
 
 /// Limits for reading, against hostile and broken files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadLimits {
-    /// Largest file, in bytes. Default 256 MiB.
+    /// Maximum file size in bytes. Default 256 MiB.
     pub max_bytes: u64,
-    /// Largest tick. Default 10^10, the same limit as in Python's `note_seq`. Lenient reading drops
-    /// the events that a track holds beyond it; the other modes refuse the file.
+    /// Maximum tick. Default 10^10, the same limit as in Python's `note_seq`. Lenient reading drops
+    /// the events of a track beyond it; the other modes reject the file.
     pub max_ticks: u64,
     /// Maximum number of events of all tracks together, of any kind. Default 100 million.
     pub max_events: u64,
-    /// Most notes. Default 10 million.
+    /// Maximum number of notes. Default 10 million.
     pub max_notes: u64,
-    /// Most tracks. Default 65,535.
+    /// Maximum number of tracks. Default 65,535.
     pub max_tracks: u64,
 }
 
@@ -47,7 +47,7 @@ impl Default for ReadLimits {
 /// Options of [`crate::midi::read`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReadOptions {
-    /// How to treat invalid files.
+    /// Treatment of invalid files.
     pub mode: ReadMode,
     /// Limits for reading.
     pub limits: ReadLimits,
@@ -59,7 +59,7 @@ impl ReadOptions {
         Self::default()
     }
 
-    /// Reading as Python's `note_seq` does.
+    /// Reading like Python's `note_seq`.
     pub fn parity() -> Self {
         Self { mode: ReadMode::Parity, ..Self::default() }
     }

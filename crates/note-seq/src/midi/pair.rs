@@ -19,9 +19,9 @@ struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Voice {
     pub(super) velocity: u8,
-    /// The program that the track had set for the channel.
+    /// The program set by the track for the channel.
     pub(super) program: u8,
-    /// The channel among those of all ports.
+    /// The index of the channel among those of all ports.
     pub(super) channel: u32,
 }
 
@@ -44,9 +44,9 @@ pub(super) enum Closed {
     Notes(usize),
     /// Only notes of no length were open; they were dropped.
     Empty {
-        /// How many.
+        /// Their number.
         n_notes: u64,
-        /// The last.
+        /// The last one.
         voice: Voice,
     },
 }
@@ -56,7 +56,7 @@ impl Pairing {
         Self { ends: vec![(NONE, NONE); N_KEYS], pool: Vec::new(), free: NONE, n_open: 0 }
     }
 
-    /// Forgets all open notes: state never outlives a track.
+    /// Discards all open notes: state never outlives a track.
     pub(super) fn clear(&mut self) {
         if self.n_open > 0 {
             self.ends.fill((NONE, NONE));
@@ -76,7 +76,7 @@ impl Pairing {
         let open = Open { tick, voice, next: NONE };
         let at = if self.free == NONE {
             self.pool.push(open);
-            // Every open note took at least two bytes of a file below 2^32 bytes or so: it fits.
+            // Every open note took at least two bytes of a file below 2^32 bytes or so, so it fits.
             u32::try_from(self.pool.len() - 1).unwrap_or(NONE)
         } else {
             let at = self.free;
@@ -113,7 +113,7 @@ impl Pairing {
         Some((open.tick, open.voice))
     }
 
-    /// Closes the notes of a key; `emit` gets each ended note's start and voice, oldest first.
+    /// Closes the notes of a key; `emit` receives each ended note's start and voice, oldest first.
     pub(super) fn off(
         &mut self,
         channel: u8,

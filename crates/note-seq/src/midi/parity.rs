@@ -1,5 +1,4 @@
-//! Reading as Python does: the event grammar of `mido` 1.3.3 and the checks of `pretty_midi`
-//! 0.2.11.
+//! Reading like Python: the event grammar of `mido` 1.3.3 and the checks of `pretty_midi` 0.2.11.
 //!
 //! Python reads the file as one stream and compares its position with a chunk's length only between
 //! events, so this does not cut the file into chunks first. The first error rejects the whole file.
@@ -15,8 +14,8 @@ use super::report::ReadReport;
 /// `mido` refuses longer sysex and meta events.
 const MAX_EVENT_BYTES: u64 = 1_000_000;
 
-/// Exponents `d` for which Python's `math.log(2 ** d, 2)` is not the whole number `d`, which `mido`
-/// takes for a denominator that is not a power of two.
+/// Exponents `d` for which Python's `math.log(2 ** d, 2)` is not exactly `d`, which `mido` takes
+/// for a denominator that is not a power of two.
 const INEXACT_LOG2: [u8; 51] = [
     29, 31, 39, 47, 51, 55, 58, 59, 62, 78, 93, 94, 95, 101, 102, 109, 110, 116, 117, 118, 124,
     125, 141, 156, 171, 179, 186, 187, 188, 189, 190, 201, 202, 203, 204, 205, 217, 218, 219, 220,
@@ -60,10 +59,9 @@ pub(super) fn read(bytes: &[u8], limits: &ReadLimits) -> Result<ReadFile, MidiEr
     }
     let sequence = collector.finish(Division::Metrical(division), &mut report)?;
     if division < 0 && !sequence.notes.is_empty() {
-        // Time runs backwards, and a note that ends before it starts is refused.
-        return Err(
-            reader.invalid("the division (ticks a quarter note, not SMPTE time)", division.into())
-        );
+        // Time would run backward, and a note that ends before it starts is rejected.
+        return Err(reader
+            .invalid("the division (ticks per quarter note, not SMPTE time)", division.into()));
     }
     Ok(ReadFile { sequence, report })
 }
@@ -117,7 +115,7 @@ impl<'a> Reader<'a> {
         let mut running_status = None;
         while (self.bytes.pos() - start) as u64 != u64::from(length) {
             collector.count_event()?;
-            // Statuses from F0 on are kept as running status too, but are no channel's.
+            // Statuses from F0 on are kept as running status, too, but do not belong to a channel.
             let running_channel = running_status.filter(|status| *status < 0xf0);
             if let Some(message) = self.bytes.message(running_channel) {
                 running_status = Some(message.status);
@@ -127,7 +125,7 @@ impl<'a> Reader<'a> {
             }
             let (delta, _) = self.bytes.variable().ok_or(self.end("a delta time"))?;
             let (event, keeps_time) = self.event(&mut running_status)?;
-            // `mido` loses the delta time of meta events that it has no class for.
+            // `mido` loses the delta time of meta events for which it has no class.
             tick = advance(tick, if keeps_time { delta } else { 0 }, limits)?;
             if let Some(event) = event {
                 if index == 0 {
@@ -149,7 +147,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), MidiError> {
         match event {
             Event::Tempo { microseconds: 0 } => {
-                Err(self.invalid("a tempo (microseconds a quarter, above 0)", 0))
+                Err(self.invalid("a tempo (microseconds per quarter, above 0)", 0))
             }
             Event::TimeSignature { numerator: 0, .. } => {
                 Err(self.invalid("a numerator (above 0)", 0))
@@ -161,7 +159,7 @@ impl<'a> Reader<'a> {
                 if division < 0 && tick > 0 =>
             {
                 Err(self.invalid(
-                    "the division (ticks a quarter note, not SMPTE time)",
+                    "the division (ticks per quarter note, not SMPTE time)",
                     division.into(),
                 ))
             }

@@ -5,7 +5,7 @@ use super::sysex::System;
 /// The default drum channel, counted from 0.
 pub(super) const DRUM_CHANNEL: u8 = 9;
 
-/// Banks (controller 0) that hold drum kits: GM2's, XG's of effects, XG's of kits.
+/// Banks (controller 0) with drum kits: GM2's, XG's effects, XG's kits.
 const GM2_DRUMS: u8 = 120;
 const GM2_MELODY: u8 = 121;
 const XG_EFFECTS: u8 = 126;
@@ -28,7 +28,7 @@ pub(super) enum PatchKind {
     Rhythm(bool),
 }
 
-/// The sound of a channel from a tick on.
+/// The sound of a channel, beginning at a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Patch {
     tick: u64,

@@ -1,4 +1,4 @@
-//! Repairs: recorded in lenient reading, refused in strict reading.
+//! Repairs: recorded in lenient reading, errors in strict reading.
 
 use super::error::MidiError;
 use super::options::ReadMode;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::ReadMode;
 
-/// A kind of damage that lenient reading repairs and strict reading refuses.
+/// A kind of damage that lenient reading repairs and strict reading rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -22,18 +22,19 @@ pub enum RepairKind {
     UnknownFormat,
     /// The division is 0: 480 ticks per quarter note assumed.
     ZeroDivision,
-    /// The header announces another number of tracks than there are: all that are there were read.
+    /// The header announces another number of tracks than the file has: all existing ones were
+    /// read.
     TrackCount,
     /// A chunk among the tracks is not a track: skipped.
     UnknownChunk,
-    /// A chunk's length is wrong: the track's real end was looked for.
+    /// A chunk's length is wrong: the track's real end was searched for.
     ChunkLength,
     /// A track's chunk has another name than `MTrk`: read.
     TrackId,
     /// A track's name is longer than 200 bytes: cut.
     LongName,
     /// Too many instruments share a channel with many controllers and bends: the last of them got
-    /// none. How many were not copied is in [`NoteCounts::controls_not_shared`].
+    /// none. [`NoteCounts::controls_not_shared`] counts those not copied.
     SharedControls,
     /// The track has no end-of-track event.
     NoEndOfTrack,
@@ -52,7 +53,7 @@ pub enum RepairKind {
     LongVariableNumber,
     /// An event announces more bytes than are left.
     EventTooLong,
-    /// A tempo, signature or key that cannot be: left out.
+    /// An invalid tempo, signature or key: left out.
     BadMetaEvent,
     /// The track ends in the middle of an event: the event was dropped.
     CutOff,
@@ -126,7 +127,7 @@ pub struct NoteCounts {
     pub empty_kept: u64,
     /// Drum hits of no length: kept with one tick (lenient and strict reading).
     pub empty_drums_kept: u64,
-    /// Notes that nothing ends: left out (parity), or ended with their track (lenient and strict
+    /// Notes without an end: left out (parity), or ended with their track (lenient and strict
     /// reading).
     pub unended: u64,
     /// Notes that a controller ended before their off: all sound off (120), all notes off (123), or
@@ -136,13 +137,13 @@ pub struct NoteCounts {
     pub overlapping: u64,
     /// Control changes and pitch bends of a channel that plays no note: left out.
     pub controls_without_notes: u64,
-    /// Control changes and pitch bends that instruments did not get, because copies for all that
-    /// share a channel would outgrow the file.
+    /// Control changes and pitch bends that instruments did not get, because copies for all
+    /// instruments that share a channel would be much larger than the file.
     pub controls_not_shared: u64,
-    /// Channels that were joined with others to one line: members of an MPE zone, or the strings of
-    /// a guitar (lenient and strict reading).
+    /// Channels joined with others into one line: members of an MPE zone, or the strings of a
+    /// guitar (lenient and strict reading).
     pub channels_joined: u64,
-    /// Notes that play drums on another channel than 10, by a bank or message of XG, GS or GM2, or
+    /// Notes that are drums on a channel other than 10, by a bank or message of XG, GS or GM2, or
     /// tones on channel 10 (lenient and strict reading).
     pub drums_by_bank: u64,
 }
@@ -150,7 +151,7 @@ pub struct NoteCounts {
 /// The report of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadReport {
-    /// How it was read.
+    /// The reading mode.
     pub mode: ReadMode,
     /// The header's format number (0 one track, 1 parallel tracks, 2 songs), read as if in
     /// parallel.
@@ -158,9 +159,9 @@ pub struct ReadReport {
     /// The header's division, unchanged: ticks per quarter note, or SMPTE time if the top bit is
     /// set.
     pub division: u16,
-    /// Tracks the header announces.
+    /// Number of tracks announced by the header.
     pub n_tracks_declared: u16,
-    /// Tracks that were read.
+    /// Number of tracks read.
     pub n_tracks: u32,
     /// The first [`ReadReport::MAX_DETAILED`] repairs.
     pub repairs: Vec<Repair>,
@@ -168,12 +169,12 @@ pub struct ReadReport {
     pub repair_counts: BTreeMap<RepairKind, u64>,
     /// Number of bytes skipped after the end of their tracks.
     pub bytes_after_end: u64,
-    /// Counts of notes that are not plain pairs of on and off.
+    /// Counts of notes that are not simple pairs of on and off.
     pub notes: NoteCounts,
 }
 
 impl ReadReport {
-    /// Number of repairs listed one by one; all are counted.
+    /// Maximum number of repairs listed one by one; all are counted.
     pub const MAX_DETAILED: usize = 256;
 
     pub(crate) fn new(mode: ReadMode) -> Self {

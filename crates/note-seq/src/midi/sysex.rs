@@ -1,6 +1,6 @@
 //! The system exclusive messages that decide which channels play drums.
 
-/// A family of sound modules, by the message that switches it on.
+/// A family of sound modules, identified by the message that selects it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum System {
     /// General MIDI, or an unknown system.
@@ -13,16 +13,16 @@ pub(super) enum System {
     Xg,
 }
 
-/// A message that matters here.
+/// A relevant message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Message {
-    /// Everything is reset, and the system is this one.
+    /// Everything is reset, and this is the new system.
     Reset(System),
     /// A channel becomes a rhythm part, or stops being one.
     Rhythm {
         /// 0 to 15.
         channel: u8,
-        /// Whether it plays drums from here on.
+        /// Whether it plays drums from now on.
         is_on: bool,
     },
 }

@@ -10,7 +10,7 @@ use super::repair::repair;
 use super::report::{ReadReport, RepairKind};
 use super::scan;
 
-/// Ticks per quarter note if a file does not state them: the most frequent resolution.
+/// Assumed ticks per quarter note if a file does not state them: the most frequent resolution.
 const ASSUMED_TICKS_PER_QUARTER: i16 = 480;
 
 /// The identifier of a track chunk.
@@ -144,7 +144,7 @@ fn is_misnamed_track(
     })
 }
 
-/// The next track from `pos` on, after skipping anything else.
+/// The next track at or after `pos`, skipping anything else.
 fn next_track(
     bytes: &[u8],
     pos: usize,
@@ -189,8 +189,8 @@ fn next_track(
     }
 }
 
-/// The end of a track: its declared end if another chunk or the end of the file follows there, else
-/// the start of the next track or the end of the file.
+/// The end of a track: its declared end if another chunk or the end of the file follows there,
+/// otherwise the start of the next track or the end of the file.
 fn track_end(
     bytes: &[u8],
     start: usize,

@@ -14,8 +14,8 @@ use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
 use crate::units::{DEFAULT_QPM, DEFAULT_VELOCITY, Qpm, STANDARD_TICKS_PER_QUARTER, Seconds};
 
-/// Times must be below this number of ticks, because lenient reading drops events beyond 10^10. A
-/// little more than that, since times in seconds are rounded.
+/// Times must be below this number of ticks, because lenient reading drops events beyond 10^10.
+/// Slightly more than that, because times in seconds are rounded.
 const MAX_TICKS: u64 = 10_000_000_000 + (1 << 20);
 /// The longest time between two events, 2^28 − 1 ticks.
 const MAX_DELTA: u28 = u28::max_value();
@@ -23,12 +23,12 @@ const MAX_DELTA: u28 = u28::max_value();
 /// Options of [`write()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WriteOptions {
-    /// Resolution in ticks per quarter note, 1 to 32,767. `None` takes the sequence's own, or
+    /// Resolution in ticks per quarter note, 1 to 32,767. `None` for that of the sequence, or
     /// [`STANDARD_TICKS_PER_QUARTER`] if it has none.
     pub ticks_per_quarter: Option<u16>,
 }
 
-/// Why a sequence could not be written.
+/// Reason why a sequence could not be written.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
 pub enum WriteError {
@@ -47,7 +47,7 @@ pub enum WriteError {
         /// The tempo found.
         qpm: Qpm,
     },
-    /// The meter does not fit into a time signature event.
+    /// The meter does not fit a time signature event.
     #[error(
         "time signature {numerator}/{denominator} cannot be written (needed: a \
          numerator of 1 to 255 and a \
@@ -59,7 +59,7 @@ pub enum WriteError {
         /// Beat unit.
         denominator: u32,
     },
-    /// A time that a file cannot hold.
+    /// A time that a file cannot represent.
     #[error(
         "a time of {seconds} s cannot be written (needed: a finite time of at least 0 and at most \
          10^10 ticks); remove the events there, or write fewer ticks per quarter note"
@@ -71,7 +71,7 @@ pub enum WriteError {
     /// More tracks than the header can announce.
     #[error("{n_tracks} tracks cannot be written (allowed: 65535); merge instruments first")]
     TooManyTracks {
-        /// Their number.
+        /// Number of tracks.
         n_tracks: usize,
     },
     /// More bytes than the format's length fields can express.
@@ -84,24 +84,24 @@ pub enum WriteError {
 
 /// Writes a sequence as a file of format 1.
 ///
-/// Track 0 holds tempos, signatures and texts; then comes a track for each (instrument, program,
-/// drums), ascending, so nothing is merged and nothing lost. Drums are on channel 10, other tracks
-/// take the remaining fifteen channels in turn. If these do not suffice, tracks go to further ports
-/// (meta event 21, from the 129th on with a device name, meta event 09): no two parts with
-/// different settings share a channel. Times are rounded to ticks on the sequence's own tempo map;
-/// at one tick offs come before ons. A note of less than a tick becomes one tick long. Gaps longer
-/// than the maximum delta time are bridged by empty sequencer-specific events. Notes of velocity 0
-/// are silent and left out (the format reads them as offs); if no note of the sequence has a
-/// velocity, all get 80. Controllers and bends of instruments without notes are left out.
-/// Overlapping notes of one pitch in one instrument end together at the first end when read back: a
-/// limit of the format.
-/// Every track ends at the sequence's `total_time` if nothing in it is later, so that music that
+/// Track 0 has tempos, signatures and texts; it is followed by a track for each (instrument,
+/// program, drums), ascending, so nothing is merged and nothing lost. Drums are on channel 10;
+/// other tracks use the remaining fifteen channels in order. If these do not suffice, tracks go to
+/// further ports (meta event 21, from the 129th on with a device name, meta event 09): parts with
+/// different settings never share a channel. Times are rounded to ticks on the sequence's own tempo
+/// map; at one tick, offs come before ons. A note of less than a tick becomes one tick long. Gaps
+/// longer than the maximum delta time are bridged by empty sequencer-specific events. Notes of
+/// velocity 0 are silent and left out (the format reads them as offs); if all notes of the sequence
+/// have velocity 0, they are written with 80. Controllers and bends of instruments without notes
+/// are left out. Overlapping notes of one pitch in one instrument end together at the first end
+/// when read back: a limitation of the format. Every track ends at the sequence's `total_time` if
+/// nothing in it is later, so that music ending with a rest can be looped.
 /// ends with a rest can be looped.
 ///
 /// Every sequence that was read can be written, unless it has more than 65,534 parts.
 ///
 /// # Errors
-/// [`WriteError`] for values that the format cannot hold.
+/// Returns a [`WriteError`] for values that the format cannot represent.
 pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>, WriteError> {
     let asked = match (options.ticks_per_quarter, sequence.ticks_per_quarter) {
         (Some(ticks), _) => i64::from(ticks),
@@ -113,7 +113,7 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
         .filter(|ticks| (1..0x8000).contains(ticks))
         .ok_or(WriteError::BadResolution { ticks_per_quarter: asked })?;
     let clock = Clock::new(sequence, ticks_per_quarter)?;
-    // A length that no file can hold is no reason to refuse notes that it can hold.
+    // A total time that a file cannot represent is no reason to reject notes that it can.
     let end = clock.tick(sequence.total_time).unwrap_or(0);
     let (places, parts) = parts(sequence, &clock)?;
     let n_ports = places.values().map(|p| p.port + 1).max().unwrap_or_default();
@@ -138,7 +138,7 @@ pub fn write(sequence: &NoteSequence, options: &WriteOptions) -> Result<Vec<u8>,
 }
 
 /// The bytes of a file, track by track: events take ten times the memory of their bytes, so only
-/// those of one track are held at a time.
+/// those of one track exist at a time.
 struct File {
     header: Header,
     bytes: Vec<u8>,
@@ -184,7 +184,7 @@ struct Timed<'a> {
 /// The order of events at one tick.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Order {
-    /// The port, before all events that go to it.
+    /// The port, before all events sent to it.
     Port,
     /// Names and signatures.
     Heading,
@@ -207,7 +207,7 @@ impl<'a> Timed<'a> {
     }
 }
 
-/// Seconds to ticks, on the tempos of the sequence.
+/// Converts seconds to ticks, by the tempos of the sequence.
 struct Clock {
     map: TempoMap,
     tempos: Vec<(u64, u32)>,
@@ -217,8 +217,8 @@ impl Clock {
     fn new(sequence: &NoteSequence, ticks_per_quarter: u16) -> Result<Self, WriteError> {
         let mut sorted = sequence.tempos.clone();
         sorted.sort_by(|a, b| a.time.total_cmp(&b.time));
-        // The nominal tempo, not the rounded one that is written, places events: a grid stays a
-        // grid.
+        // The nominal tempo, not the rounded one that is written, determines positions: a grid
+        // remains a grid.
         let mut map = TempoMap::new(ticks_per_quarter);
         let mut tempos = Vec::with_capacity(sorted.len());
         for tempo in sorted {
@@ -273,7 +273,7 @@ fn conductor<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Vec<Timed<
         let (1..=255, true) = (numerator, denominator.is_power_of_two()) else { return Err(bad) };
         let numerator = u8::try_from(numerator).map_err(|_| bad)?;
         let log2 = u8::try_from(denominator.trailing_zeros()).map_err(|_| bad)?;
-        // The usual metronome: a click each quarter (24 clocks), 8 notated 32nds a quarter.
+        // Default metronome: one click per quarter (24 clocks), 8 notated 32nds per quarter.
         let message = MetaMessage::TimeSignature(numerator, log2, 24, 8);
         events.push(Timed::meta(clock.tick(signature.time)?, Order::Heading, message));
     }
@@ -304,8 +304,8 @@ struct Place {
     channel: u4,
 }
 
-/// A place for each part: the tenth channel for drums, the others in turn, and the necessary number
-/// of ports. Kits of one program without controllers share a place, because their settings are the
+/// A place for each part: the tenth channel for drums, the others in order, and as many ports as
+/// necessary. Kits of one program without controllers share a place, because their settings are the
 /// same.
 fn places(parts: &BTreeMap<Part, bool>) -> BTreeMap<Part, Place> {
     const N_MELODIC: usize = 15;
@@ -404,7 +404,7 @@ fn parts<'a>(sequence: &'a NoteSequence, clock: &Clock) -> Result<Parts<'a>, Wri
     Ok((places, parts))
 }
 
-/// A track's events with the ticks between them; the track's end comes last, not before the tick
+/// A track's events with the ticks between them; the track's end is last, not before the tick
 /// `end`.
 fn in_order(mut events: Vec<Timed<'_>>, end: u64) -> Vec<TrackEvent<'_>> {
     events.sort_by_key(|event| (event.tick, event.order));

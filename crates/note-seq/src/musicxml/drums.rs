@@ -1,15 +1,15 @@
-//! Percussion keys on a staff: names, places and heads, as most drum notation has them.
+//! Percussion keys on a staff: names, positions and noteheads by common drum notation.
 
 use crate::pitch::Pitch;
 
-/// How a percussion key is written.
+/// Notation of a percussion key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DrumSign {
     pub(super) name: &'static str,
-    /// The line or space that it is written on, as if in the treble clef.
+    /// The line or space, as in the treble clef.
     pub(super) step: &'static str,
     pub(super) octave: &'static str,
-    /// The notehead, if it is none of the usual.
+    /// The notehead, if it is not the standard one.
     pub(super) head: Option<&'static str>,
 }
 
@@ -17,7 +17,7 @@ const CROSS: Option<&str> = Some("x");
 const DIAMOND: Option<&str> = Some("diamond");
 const TRIANGLE: Option<&str> = Some("triangle");
 
-/// Name, place and head of the keys of General MIDI, 35 to 81.
+/// Name, position and notehead of the keys of General MIDI, 35 to 81.
 const SIGNS: [(&str, &str, &str, Option<&str>); 47] = [
     ("Acoustic Bass Drum", "E", "4", None),
     ("Bass Drum 1", "F", "4", None),
@@ -68,7 +68,7 @@ const SIGNS: [(&str, &str, &str, Option<&str>); 47] = [
     ("Open Triangle", "E", "6", Some("circle-x")),
 ];
 
-/// How a key is written; other keys than General MIDI's on the middle line.
+/// Notation of a key; keys outside General MIDI are on the middle line.
 pub(super) fn sign(key: Pitch) -> DrumSign {
     let known = usize::from(key.get()).checked_sub(35).and_then(|at| SIGNS.get(at));
     let (name, step, octave, head) = known.copied().unwrap_or(("Percussion", "B", "4", DIAMOND));

@@ -1,13 +1,13 @@
-//! Numbers of steps as note values.
+//! Conversion of numbers of steps to note values.
 
 use crate::units::StepsPerQuarter;
 
-/// A note value, maybe dotted or one of a triplet.
+/// A note value, possibly dotted or one of a triplet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Value {
-    /// How many steps it lasts.
+    /// Its length in steps.
     pub(super) n_steps: u32,
-    /// MusicXML's name of it.
+    /// Its name in MusicXML.
     pub(super) name: &'static str,
     pub(super) n_dots: u8,
     /// Whether it lasts two thirds of its nominal duration.
@@ -18,11 +18,12 @@ pub(super) struct Value {
 const NAMES: [&str; 10] =
     ["breve", "whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th", "256th"];
 
-/// How many quarters the first of [`NAMES`] lasts.
+/// Length of the first of [`NAMES`] in quarters.
 const LONGEST_QUARTERS: u32 = 8;
 
-/// The fewest note values that last `n_steps` steps together, longest first; `None` if the grid is
-/// finer than the shortest note value or divides a quarter by primes other than 2 and, once, 3.
+/// The smallest number of note values with a total length of `n_steps` steps, longest first; `None`
+/// if the grid is finer than the shortest note value or divides a quarter by primes other than 2
+/// and, once, 3.
 pub(super) fn values(n_steps: u32, steps_per_quarter: StepsPerQuarter) -> Option<Vec<Value>> {
     let known = known_values(u32::from(steps_per_quarter.get()));
     let mut values = Vec::new();
@@ -35,12 +36,12 @@ pub(super) fn values(n_steps: u32, steps_per_quarter: StepsPerQuarter) -> Option
     Some(values)
 }
 
-/// Every value that is a whole number of steps, longest first; of equals the plainest.
+/// All values that are a whole number of steps, longest first; of equally long ones, the simplest.
 fn known_values(steps_per_quarter: u32) -> Vec<Value> {
     let mut known = Vec::new();
     for (halvings, name) in (0_u32..).zip(NAMES) {
-        // Thirds, dots and the value itself in sixths and quarters of steps: all whole numbers of
-        // twelfths.
+        // Thirds, dots and the value itself in sixths and quarters of steps: all are whole numbers
+        // of twelfths.
         let twelfths = (12 * LONGEST_QUARTERS * steps_per_quarter) >> halvings;
         if twelfths << halvings != 12 * LONGEST_QUARTERS * steps_per_quarter {
             break;

@@ -1,4 +1,4 @@
-//! Sequences as scores: a grid, bars, and a part for each instrument.
+//! Converts sequences to scores: a grid, bars, and a part for each instrument.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use crate::sequence::{Note, NoteSequence};
 use crate::tempo_map::TempoMap;
 use crate::units::StepsPerQuarter;
 
-/// How far, in quarter notes, a note may lie from a step that it counts as on: half a tick of the
-/// coarsest files.
+/// Maximum distance, in quarter notes, of a note from a step that it counts as on: half a tick of
+/// the coarsest files.
 const OFF_GRID: f64 = 0.004;
 
-/// Steps by which positions differ at most that are the same before rounding.
+/// Maximum difference, in steps, of positions that are equal before rounding.
 const ROUNDING: f64 = 1e-6;
 
-/// Signs of loudness with the velocity that each means: a sixth of the range each.
+/// Dynamic marks with the velocity of each: a sixth of the range per mark.
 const SIGNS: [(&str, f64); 6] =
     [("pp", 33.0), ("p", 49.0), ("mp", 64.0), ("mf", 80.0), ("f", 96.0), ("ff", 112.0)];
-/// How far the mean velocity of a bar lies from the sign in force, at least, for a new sign.
+/// Minimum difference of a bar's mean velocity from the current mark for a new mark.
 const NEW_SIGN: f64 = 10.0;
 
-/// A part is written on two staves if it goes below the first and above the second: F3 and G4.
+/// A part has two staves if it goes below the first and above the second: F3 and G4.
 const TWO_STAVES: [u8; 2] = [53, 67];
 
-/// Seconds as steps.
+/// Converts seconds to steps.
 struct Steps<'a> {
     tempos: &'a TempoMap,
     per_quarter: f64,
@@ -42,7 +42,7 @@ impl Steps<'_> {
         reason = "the cast saturates, as wanted"
     )]
     fn at_quarters(&self, quarters: f64) -> u32 {
-        // Halves go up, those, too, that rounding of seconds left a little below.
+        // Halves are rounded up, including those slightly decreased by the rounding of seconds.
         (quarters * self.per_quarter + 0.5 + ROUNDING).floor() as u32
     }
 
@@ -109,7 +109,7 @@ pub(super) fn score(
     Ok(Score { title: options.title.clone(), steps_per_quarter: grid, bars, tempos, parts })
 }
 
-/// The first of [`GRIDS`] that every note begins and ends on; the first of all if none does.
+/// The first of [`GRIDS`] on which all notes begin and end; the first of all if there is none.
 fn grid(sequence: &NoteSequence, tempos: &TempoMap) -> StepsPerQuarter {
     let times: Vec<f64> = (sequence.notes.iter())
         .flat_map(|note| [note.start_time, note.end_time])
@@ -123,7 +123,7 @@ fn grid(sequence: &NoteSequence, tempos: &TempoMap) -> StepsPerQuarter {
     StepsPerQuarter::new(found).expect("no grid has no steps")
 }
 
-/// All bars until the end of the music, one at least. A bar that a change of meter cuts is short.
+/// All bars until the end of the music, at least one. A bar cut off by a change of meter is short.
 fn bars(
     meters: &BarMap,
     steps: &Steps<'_>,
@@ -148,7 +148,7 @@ fn bars(
                 steps_per_quarter: grid.get(),
             });
         }
-        // Three eighths or sixteenths are a beat of compound meters.
+        // Three eighths or sixteenths are one beat in compound meters.
         let is_compound = denominator >= 8 && piece.beats_per_bar.is_multiple_of(3);
         let beat = steps.at_quarters(piece.quarters_per_beat);
         let beat = if is_compound { 3 * beat } else { beat };
@@ -176,8 +176,8 @@ fn steps_of(number: f64) -> u32 {
     number.round() as u32
 }
 
-/// Keys where they change, each at the bar that its signature lies in; one that is found if the
-/// music does not begin with one.
+/// Keys at their changes, each at the bar of its signature; an estimated one if the music does not
+/// begin with one.
 fn write_keys(sequence: &NoteSequence, steps: &Steps<'_>, bars: &mut [Bar]) {
     let mut given = sequence.key_signatures.clone();
     given.sort_by(|a, b| a.time.total_cmp(&b.time));
@@ -200,7 +200,7 @@ fn write_keys(sequence: &NoteSequence, steps: &Steps<'_>, bars: &mut [Bar]) {
     }
 }
 
-/// The key that fits best how long each pitch class sounds; C major without tones.
+/// The key that best fits the duration of each pitch class; C major without tones.
 fn found_key(sequence: &NoteSequence) -> KeySignature {
     let mut durations = [0.0; 12];
     for note in sequence.notes.iter().filter(|note| !note.is_drum) {
@@ -211,7 +211,7 @@ fn found_key(sequence: &NoteSequence) -> KeySignature {
     KeySignature { time: 0.0, key: key.map_or(0, Key::tonic), mode }
 }
 
-/// Whether an instrument is played with two hands, low and high here: pianos, organs, harp.
+/// Whether an instrument is played with two hands, here both low and high: pianos, organs, harp.
 fn needs_two_staves(program: Program, tones: &[Tone]) -> bool {
     let pitches = || tones.iter().map(|tone| tone.pitch.get());
     matches!(program.get(), 0..=7 | 16..=20 | 46)
@@ -219,7 +219,7 @@ fn needs_two_staves(program: Program, tones: &[Tone]) -> bool {
         && pitches().any(|pitch| pitch > TWO_STAVES[1])
 }
 
-/// Signs of loudness: a new one where the mean velocity of a bar's notes is far from the last.
+/// Dynamic marks: a new one if the mean velocity of a bar's notes differs much from the last.
 fn signs(tones: &[Tone], bars: &[Bar]) -> Signs {
     let mut sums = vec![(0.0, 0.0); bars.len()];
     for tone in tones {
@@ -268,7 +268,7 @@ mod tests {
             let sequence = sequence(&[note(60, 0.0, end)]);
             grid(&sequence, &sequence.tempo_map()).get()
         };
-        // A triplet eighth, a thirty-second, something played.
+        // A triplet eighth, a thirty-second, a performed note.
         assert_eq!((of(0.5 / 3.0), of(0.0625), of(0.222)), (12, 24, 12));
     }
 

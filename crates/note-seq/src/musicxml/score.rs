@@ -13,7 +13,7 @@ pub(super) struct Score {
     pub(super) title: String,
     pub(super) steps_per_quarter: StepsPerQuarter,
     pub(super) bars: Vec<Bar>,
-    /// Changes of tempo, in order.
+    /// Tempo changes, in order.
     pub(super) tempos: Vec<(u32, Qpm)>,
     pub(super) parts: Vec<Part>,
 }
@@ -24,15 +24,15 @@ pub(super) struct Bar {
     pub(super) number: i64,
     pub(super) start: u32,
     pub(super) n_steps: u32,
-    /// Steps of a beat.
+    /// Number of steps per beat.
     pub(super) beat: u32,
-    /// Beats and beat unit, if they change here.
+    /// Beats and beat unit, if they change in this bar.
     pub(super) meter: Option<(u32, u32)>,
-    /// The key, if it changes here.
+    /// The key, if it changes in this bar.
     pub(super) key: Option<KeySignature>,
 }
 
-/// What one instrument plays.
+/// The music of one instrument.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) name: String,
@@ -41,10 +41,10 @@ pub(super) struct Part {
     pub(super) signs: Signs,
 }
 
-/// Which sounds a part has.
+/// The sounds of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sounds {
-    /// Nothing is said.
+    /// Not specified.
     Unknown,
     /// A General MIDI program on a channel (from 1).
     Program(Program, u8),
@@ -52,21 +52,21 @@ pub(super) enum Sounds {
     Drums(Vec<Pitch>),
 }
 
-/// Signs of loudness, each with its bar (an index).
+/// Dynamic marks, each with its bar (an index).
 pub(super) type Signs = Vec<(usize, &'static str)>;
 
 /// A note of a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tone {
     pub(super) start: u32,
-    /// The step after the last.
+    /// The step after its last one.
     pub(super) end: u32,
     pub(super) pitch: Pitch,
     pub(super) velocity: Option<Velocity>,
 }
 
 impl Score {
-    /// The same, if all of it can be written.
+    /// Returns the score, if all of it can be written.
     pub(super) fn checked(self) -> Result<Self, MusicXmlError> {
         if !has_values(self.steps_per_quarter) {
             let steps_per_quarter = self.steps_per_quarter.get();

@@ -6,7 +6,7 @@ use crate::pitch::Pitch;
 /// The seven letters on the line of fifths, from F.
 const LETTERS: [&str; 7] = ["F", "C", "G", "D", "A", "E", "B"];
 
-/// A letter, semitones up or down, and the octave (4 begins with middle C).
+/// A letter, its alteration in semitones, and the octave (octave 4 begins with middle C).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spelling {
     pub(super) step: &'static str,
@@ -14,8 +14,8 @@ pub(super) struct Spelling {
     pub(super) octave: i32,
 }
 
-/// The name of a pitch: of those from three fifths below the tonic of the (relative) major key to
-/// eight above, as in C major from E flat to G sharp; double signs and F flat are left out.
+/// The name of a pitch, from three fifths below the tonic of the (relative) major key to eight
+/// above, in C major from E flat to G sharp; double signs and F flat are excluded.
 pub(super) fn spelled(pitch: Pitch, key: &KeySignature) -> Spelling {
     let first = (i32::from(key.sharps()) - 3).clamp(-7, 1);
     let fifths = first + (i32::from(pitch.class()) * 7 - first).rem_euclid(12);
@@ -26,7 +26,7 @@ pub(super) fn spelled(pitch: Pitch, key: &KeySignature) -> Spelling {
         let octave = (i32::from(pitch.get()) - alter).div_euclid(12) - 1;
         Spelling { step: LETTERS[letter], alter, octave }
     };
-    // Lowest C as B sharp would lie below the octaves that there are.
+    // The lowest C as B sharp would be below the available octaves.
     let spelling = name(fifths);
     if spelling.octave < 0 { name(fifths - 12) } else { spelling }
 }

@@ -1,4 +1,4 @@
-//! Tones on a staff: in voices, bar by bar, and in each voice one chord after the other.
+//! Tones on a staff: in voices, bar by bar, and in each voice as consecutive chords.
 
 use std::cmp::Reverse;
 
@@ -6,16 +6,16 @@ use super::durations::values;
 use super::score::{Bar, Tone};
 use crate::units::StepsPerQuarter;
 
-/// The most voices of a staff, apart from notes of one pitch that overlap.
+/// Maximum number of voices of a staff, apart from overlapping notes of one pitch.
 const MAX_VOICES: usize = 2;
-/// Where a bass clef gives way to a treble clef: middle C.
+/// Boundary between the bass clef and the treble clef: middle C.
 const MIDDLE: u8 = 60;
 
 /// A staff of a part.
 #[derive(Debug, Clone)]
 pub(super) struct Staff {
     pub(super) clef: Clef,
-    /// For each voice its tones bar by bar; a tone stands in every bar that it sounds in.
+    /// For each voice, its tones bar by bar; a tone is in every bar in which it sounds.
     pub(super) voices: Vec<Vec<Vec<Tone>>>,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Clef {
     Percussion,
 }
 
-/// Tones that sound together from one step to another, or a rest.
+/// Tones that sound together between two steps, or a rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slice {
     pub(super) start: u32,
@@ -36,25 +36,25 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    /// Whether a tone goes on from before, and whether it goes on after.
+    /// Whether a tone continues from before, and whether it continues after.
     pub(super) fn ties(&self, tone: &Tone) -> [bool; 2] {
         [tone.start < self.start, tone.end > self.start + self.n_steps]
     }
 }
 
 impl Staff {
-    /// A staff of one voice, whose tones don't overlap.
+    /// A staff with one voice, whose tones must not overlap.
     pub(super) fn of_line(tones: &[Tone], bars: &[Bar]) -> Self {
         Self { clef: clef(tones), voices: vec![by_bar(tones, bars)] }
     }
 
-    /// A staff of all tones, with a clef or the one that fits.
+    /// A staff with all tones, with the given clef or the one that fits.
     pub(super) fn of_chords(tones: &[Tone], bars: &[Bar], given: Option<Clef>) -> Self {
         let voices = voices(tones).iter().map(|voice| by_bar(voice, bars)).collect();
         Self { clef: given.unwrap_or_else(|| clef(tones)), voices }
     }
 
-    /// All tones; one that crosses bar lines several times.
+    /// All tones; one that crosses bar lines is repeated for every bar.
     pub(super) fn tones(&self) -> impl Iterator<Item = &Tone> {
         self.voices.iter().flatten().flatten()
     }
@@ -68,8 +68,8 @@ fn clef(tones: &[Tone]) -> Clef {
     if is_low { Clef::Bass } else { Clef::Treble }
 }
 
-/// The tones of a part on two staves: those that start together stay together within an octave,
-/// others part at middle C.
+/// The tones of a part on two staves: simultaneous ones stay together within an octave, others are
+/// divided at middle C.
 pub(super) fn in_two_staves(tones: &[Tone]) -> [Vec<Tone>; 2] {
     let mut tones = tones.to_vec();
     tones.sort_by_key(|tone| (tone.start, tone.pitch));
@@ -87,19 +87,20 @@ pub(super) fn in_two_staves(tones: &[Tone]) -> [Vec<Tone>; 2] {
     staves
 }
 
-/// A voice while it is filled.
+/// A voice being filled.
 struct Filling {
     tones: Vec<Tone>,
-    /// Where its last tone ends, and the last of each pitch.
+    /// The end of its last tone, and that of the last tone of each pitch.
     end: u32,
     ends: [u32; 128],
     /// The highest pitch of its last chord.
     top: u8,
 }
 
-/// Tones in voices. Chords that start and end together stay together. Each goes to the voice
-/// nearest in pitch that rests, else to a new one; beyond [`MAX_VOICES`] to the nearest that does
-/// not sound one of its pitches, where it is tied. Where nothing sounds, the first voice goes on.
+/// Distributes tones over voices. Chords that start and end together stay together. Each is
+/// assigned to the resting voice nearest in pitch, otherwise to a new one; beyond [`MAX_VOICES`],
+/// to the nearest voice that does not sound one of its pitches, where it is tied. After silence,
+/// the first voice continues.
 fn voices(tones: &[Tone]) -> Vec<Vec<Tone>> {
     let mut tones = tones.to_vec();
     tones.sort_by_key(|tone| (tone.start, Reverse(tone.end), Reverse(tone.pitch)));
@@ -115,7 +116,7 @@ fn voices(tones: &[Tone]) -> Vec<Vec<Tone>> {
     voices.into_iter().map(|voice| voice.tones).collect()
 }
 
-/// Puts a tone into a voice, with the others of its chord if nothing speaks against it.
+/// Adds a tone to a voice, together with the others of its chord if possible.
 fn place(voices: &mut Vec<Filling>, tone: Tone, chord: &[Tone]) {
     let top = chord[0].pitch.get();
     let with_chord = |voice: &Filling| {
@@ -161,7 +162,8 @@ fn by_bar(tones: &[Tone], bars: &[Bar]) -> Vec<Vec<Tone>> {
     by_bar
 }
 
-/// A bar of a voice, cut wherever a tone starts or ends, and where that gives plainer note values.
+/// A bar of a voice, cut at all starts and ends of tones, and where it results in simpler note
+/// values.
 pub(super) fn slices(tones: &[Tone], bar: &Bar, grid: StepsPerQuarter) -> Vec<Slice> {
     let end = bar.start + bar.n_steps;
     let inside = |step: u32| (bar.start < step && step < end).then_some(step);
@@ -185,8 +187,8 @@ pub(super) fn slices(tones: &[Tone], bar: &Bar, grid: StepsPerQuarter) -> Vec<Sl
     slices
 }
 
-/// How many steps of a note or rest are written as one value: up to the next beat where it begins
-/// off the beat and no single value lasts as long (or it is a rest), else the longest value.
+/// Number of steps of a note or rest to write as one value: up to the next beat if it begins off
+/// the beat and no single value is as long (or if it is a rest), otherwise the longest value.
 fn plain(from: u32, n_steps: u32, beat: u32, grid: StepsPerQuarter, is_note: bool) -> u32 {
     let values = values(n_steps, grid).unwrap_or_default();
     let to_beat = if beat > 0 { (beat - from % beat) % beat } else { 0 };
@@ -213,7 +215,7 @@ mod tests {
     fn a_held_note_and_a_line_above_it_are_two_voices() {
         let tones = [tone(48, 0, 48), tone(60, 0, 12), tone(62, 12, 24), tone(64, 24, 48)];
         assert_eq!(pitches(&voices(&tones)), [vec![60, 62, 64], vec![48]]);
-        // After both have ended, the first goes on.
+        // After both have ended, the first continues.
         let more = [tones.as_slice(), &[tone(50, 48, 60)]].concat();
         assert_eq!(pitches(&voices(&more)), [vec![60, 62, 64, 50], vec![48]]);
     }
@@ -245,7 +247,7 @@ mod tests {
             .iter()
             .map(|slice| (slice.start, slice.n_steps, slice.tones.len()))
             .collect();
-        // From 54 on 30 steps: 6 to the beat, then a half note; a rest of a quarter.
+        // From 54 on, 30 steps: 6 to the beat, then a half note; a rest of a quarter.
         let expected = [(48, 3, 1), (51, 3, 2), (54, 6, 1), (60, 24, 1), (84, 12, 0)];
         assert_eq!(found, expected);
         let slice = &slices(&tones, &bar, grid)[0];

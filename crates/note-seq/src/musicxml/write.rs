@@ -1,4 +1,4 @@
-//! Scores as documents.
+//! Writes scores as documents.
 
 use std::io;
 
@@ -15,10 +15,10 @@ use crate::units::{Qpm, StepsPerQuarter};
 
 type Xml = Writer<Vec<u8>>;
 
-/// Voices of a staff that have numbers of their own; notation programs know four.
+/// Number of numbered voices per staff; notation programs support four.
 const VOICES_PER_STAFF: usize = 4;
 
-/// MusicXML gives loudness in hundredths of a forte, which is this velocity.
+/// MusicXML expresses loudness as a percentage of a forte, which has this velocity.
 const FORTE: f64 = 90.0;
 
 impl Score {
@@ -137,7 +137,7 @@ struct Writing<'a> {
     key: KeySignature,
 }
 
-/// Grid, key, meter and clefs, as far as they are new.
+/// Grid, key, meter and clefs, if they change.
 fn attributes(
     xml: &mut Xml,
     writing: &Writing<'_>,
@@ -189,7 +189,7 @@ fn attributes(
     })
 }
 
-/// A change of tempo: with a number at a bar line, else in words, once in a row.
+/// A change of tempo: as a number at a bar line, otherwise as words, without repetition.
 fn tempo(xml: &mut Xml, offset: u32, qpm: Qpm, before: Option<Qpm>) -> io::Result<()> {
     let number = ((qpm * 1000.0).round() / 1000.0).to_string();
     within(xml, "direction", &[("placement", "above")], |xml| {
@@ -239,7 +239,7 @@ fn staves(
                 n_more
             };
             let tones = voices.get(voice).map_or(&[] as &[Tone], |bars| &bars[at]);
-            // Only the first voice of a staff shows that it rests.
+            // Only the first voice of a staff shows rests.
             if tones.is_empty() && voice > 0 {
                 continue;
             }
@@ -254,7 +254,7 @@ fn staves(
     Ok(())
 }
 
-/// Where notes go.
+/// Position of notes.
 struct Place {
     staff: usize,
     voice: usize,
@@ -262,7 +262,7 @@ struct Place {
 }
 
 impl Place {
-    /// The number of the staff, where there are several.
+    /// The number of the staff, if there are several.
     fn staff(&self, xml: &mut Xml, writing: &Writing<'_>) -> io::Result<()> {
         if writing.n_staves > 1 { text(xml, "staff", &self.staff.to_string()) } else { Ok(()) }
     }
@@ -304,7 +304,7 @@ fn measure(
     Ok(())
 }
 
-/// A note or rest; one of a chord after its first.
+/// A note or rest; after the first of a chord, a chord note.
 fn note(
     xml: &mut Xml,
     writing: &Writing<'_>,
@@ -388,7 +388,7 @@ fn unpitched(xml: &mut Xml, tone: &Tone) -> io::Result<()> {
     })
 }
 
-/// An element with others inside.
+/// An element with nested elements.
 fn within(
     xml: &mut Xml,
     name: &'static str,
@@ -400,7 +400,7 @@ fn within(
     Ok(())
 }
 
-/// An element that holds text.
+/// An element with text.
 fn text(xml: &mut Xml, name: &'static str, content: &str) -> io::Result<()> {
     xml.create_element(name).write_text_content(BytesText::new(content))?;
     Ok(())

@@ -1,4 +1,4 @@
-//! How a sequence is cut into lists of notes, and the result; [`super::cut`] does it.
+//! Options and result of cutting a sequence into lists of notes; [`super::cut`] does the work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,10 +23,10 @@ pub struct NoteListWindow {
     /// Ticks ([`super::TICKS_PER_QUARTER`]) from the start of the music to the window; negative
     /// before an upbeat.
     pub start_tick: i64,
-    /// The key of the music around it, before transposing; `None` if keys are not looked for or
-    /// nothing but drums sounds.
+    /// The key of the surrounding music, before transposing; `None` if keys are not requested or
+    /// only drums sound.
     pub key: Option<Key>,
-    /// Semitones that were added to bring it to C major or A minor.
+    /// Number of semitones added to transpose it to C major or A minor.
     pub transposed: i8,
 }
 
@@ -37,8 +37,8 @@ pub struct NoteListWindow {
 pub enum Assumption {
     /// There is no time signature: 4/4.
     CommonTime,
-    /// The notes keep to no beat at the written tempo, as in a performance recorded without one:
-    /// bars are those of the written tempo, not those of the player.
+    /// The notes do not follow a beat at the written tempo, as in a performance recorded without
+    /// one: bars are those of the written tempo, not those of the player.
     WrittenTempo,
 }
 
@@ -67,23 +67,23 @@ pub struct NoteListConversion {
     pub skipped_windows: BTreeMap<SkipReason, usize>,
     /// Notes that are in no window, by reason.
     pub skipped_notes: BTreeMap<SkipReason, usize>,
-    /// Notes of the sequence.
+    /// Number of notes of the sequence.
     pub n_notes: usize,
-    /// Notes that are in some window, those merged with another among them.
+    /// Number of notes in windows, including those merged with another.
     pub n_in_windows: usize,
-    /// Notes merged with one of the same onset, pitch and family (of drums, the same step and
-    /// drum): the longest length and the loudest velocity remain.
+    /// Number of notes merged with one of the same onset, pitch and family (for drums, the same
+    /// step and drum): the longest length and the loudest velocity are kept.
     pub n_merged: usize,
     /// The assumptions made.
     pub assumptions: BTreeSet<Assumption>,
-    /// Properties that lists do not contain, to play windows like the sequence: its tempo of
-    /// longest duration, its mean velocity, for each family its most played program.
+    /// Properties that lists do not contain, for playing windows like the sequence: its
+    /// longest-lasting tempo, its mean velocity, and the most played program of each family.
     pub playback: NoteListPlayback,
 }
 
 impl NoteListConversion {
-    /// The reason for which most notes are in no window (the first in the order of [`SkipReason`]
-    /// among equals), if there are no windows; [`SkipReason::NoNotes`] for a sequence without
+    /// The most frequent reason why notes are in no window (of equal ones, the first in the order
+    /// of [`SkipReason`]), if there are no windows; [`SkipReason::NoNotes`] for a sequence without
     /// notes.
     pub fn why_empty(&self) -> Option<SkipReason> {
         if !self.windows.is_empty() {
@@ -98,15 +98,15 @@ impl NoteListConversion {
 /// Cuts a sequence into windows of notes: all instruments, in their meter, in musical time.
 ///
 /// Bars follow the time signatures, 4/4 by default. A window is [`NoteListEncoding::n_bars`] bars
-/// of one length, every [`Self::hop_bars`] bars; the last window before a change of meter ends with
-/// the last bar. Tempo never matters: notes go from ticks to the nearest step of the grid, halves
-/// to the later one.
+/// of equal length, every [`Self::hop_bars`] bars; the last window before a change of meter ends
+/// with the last bar. Tempo is irrelevant: notes are moved from ticks to the nearest step of the
+/// grid, and from halves to the later one.
 ///
-/// Nothing is lost at the seams: an upbeat with a separate signature is the end of a bar of the
-/// next meter, a stretch shorter than a window is divided into equal shorter bars (one bar of 3/4
-/// between others becomes two of three eighths), a piece shorter than a window ends with silence,
-/// and bars of more than six quarters are cut ([`super::Meter::from_signature`]). What still is in
-/// no window is counted by reason, in windows and in notes.
+/// Nothing is lost at section boundaries: an upbeat with a separate signature is the end of a bar
+/// of the next meter, a section shorter than a window is divided into equal shorter bars (one bar
+/// of 3/4 between others becomes two of three eighths), a piece shorter than a window is padded
+/// with silence, and bars of more than six quarters are split ([`super::Meter::from_signature`]).
+/// Everything else that is in no window is counted by reason, in windows and in notes.
 ///
 /// # Examples
 /// ```
@@ -131,32 +131,32 @@ pub struct NoteListConverter {
     pub encoding: NoteListEncoding,
     /// Bars from one window to the next.
     pub hop_bars: u32,
-    /// Instruments that are taken; `None` for all.
+    /// Instruments to take; `None` for all.
     pub instruments: Option<BTreeSet<u32>>,
-    /// Programs that are taken, of tones; `None` for all.
+    /// Programs of pitched instruments to take; `None` for all.
     pub programs: Option<RangeInclusive<Program>>,
-    /// Which keys are which drums, for encodings of drums alone.
+    /// Assignment of keys to drums, for encodings with only drums.
     pub drum_map: DrumMap,
-    /// The fewest notes of a window.
+    /// Minimum number of notes in a window.
     pub min_notes: usize,
-    /// The most notes of a window.
+    /// Maximum number of notes in a window.
     pub max_notes: usize,
-    /// The most notes that start on one beat of a window.
+    /// Maximum number of notes that start on one beat of a window.
     pub max_notes_per_cell: usize,
     /// Whether notes last while the sustain pedal is down rather than while their key is; see
     /// [`NoteSequence::apply_sustain`](crate::NoteSequence::apply_sustain).
     pub apply_sustain: bool,
-    /// Which repetitions are left out; a segment is a stretch of one meter.
+    /// Repetitions to leave out; a segment is a section with one meter.
     pub dedupe: Dedupe,
-    /// How keys are found, to bring every window to C major or A minor; `None` leaves windows as
-    /// they are.
+    /// Settings for finding keys, to transpose every window to C major or A minor; `None` leaves
+    /// windows unchanged.
     pub key: Option<KeyTracker>,
     /// Maximum number of windows per sequence (the first ones are kept); `None` for no limit.
     pub max_windows: Option<usize>,
 }
 
 impl NoteListConverter {
-    /// Two bars of everything but drums every bar, in one key, repetitions left out.
+    /// Two bars of everything except drums at every bar, in one key, without repetitions.
     pub fn poly_2bar() -> Self {
         Self {
             encoding: NoteListEncoding::POLY_2BAR,
@@ -174,17 +174,17 @@ impl NoteListConverter {
         }
     }
 
-    /// Four bars of everything but drums every bar, in one key, repetitions left out.
+    /// Four bars of everything except drums at every bar, in one key, without repetitions.
     pub fn poly_4bar() -> Self {
         Self { encoding: NoteListEncoding::POLY_4BAR, max_notes: 512, ..Self::poly_2bar() }
     }
 
-    /// Two bars of everything with drums every bar, in one key, repetitions left out.
+    /// Two bars of everything including drums at every bar, in one key, without repetitions.
     pub fn all_2bar() -> Self {
         Self { encoding: NoteListEncoding::ALL_2BAR, ..Self::poly_2bar() }
     }
 
-    /// Two bars of drums with their timing and velocities every bar, repetitions left out.
+    /// Two bars of drums with their timing and velocities at every bar, without repetitions.
     pub fn drums_2bar_groove() -> Self {
         Self { encoding: NoteListEncoding::DRUMS_2BAR_GROOVE, key: None, ..Self::poly_2bar() }
     }

@@ -11,14 +11,14 @@ use crate::key::Key;
 use crate::sequence::NoteSequence;
 use crate::slices::Seen;
 
-/// A bar in which something starts.
+/// A bar in which at least one note starts.
 struct Bar {
     stretch: usize,
     number: i64,
     /// Its notes.
     notes: Range<usize>,
     key: Option<Key>,
-    /// Ticks that tones sound that start in it.
+    /// Total duration in ticks of the tones that start in it.
     sounding: f64,
 }
 
@@ -29,7 +29,7 @@ impl NoteListConverter {
             let mut sustained = sequence.clone();
             sustained.apply_sustain();
             let mut conversion = self.convert(&sustained);
-            // Sustaining deletes notes struck again at their own start.
+            // Applying sustain deletes notes struck again at their own start.
             conversion.n_notes = sequence.notes.len();
             let n_deleted = sequence.notes.len() - sustained.notes.len();
             conversion.n_merged += n_deleted;
@@ -56,7 +56,7 @@ impl NoteListConverter {
     }
 }
 
-/// Cuts the notes into windows and counts the notes in none.
+/// Cuts the notes into windows and counts the notes that are in none.
 fn cut(
     converter: &NoteListConverter,
     sequence: &NoteSequence,
@@ -132,12 +132,12 @@ fn find_keys(
     }
 }
 
-/// The first bars of the windows of a stretch in which something starts.
+/// The first bars of the windows of a section in which notes start.
 fn starts(converter: &NoteListConverter, grid: &Gridded, bars: &[Bar]) -> Vec<i64> {
     let stretch = &grid.stretches.list[bars[0].stretch];
     let n_bars = i64::from(converter.encoding.n_bars());
     let hop = i64::from(converter.hop_bars.max(1));
-    // The last stretch ends with the music, and silence fills it up if it is too short.
+    // The last section ends with the music, and is padded with silence if it is too short.
     let last = bars[bars.len() - 1].number;
     let end = if bars[0].stretch + 1 == grid.stretches.list.len() {
         last.saturating_add(1).max(stretch.first_bar + n_bars)
@@ -157,7 +157,7 @@ fn starts(converter: &NoteListConverter, grid: &Gridded, bars: &[Bar]) -> Vec<i6
     starts
 }
 
-/// Makes the window that begins with bar `start`, or counts why not.
+/// Creates the window that begins with bar `start`, or counts the reason why not.
 fn window(
     converter: &NoteListConverter,
     grid: &mut Gridded,
@@ -168,13 +168,13 @@ fn window(
 ) {
     let encoding = converter.encoding;
     let stretch = &grid.stretches.list[bars[0].stretch];
-    // Stretches without a meter have no notes.
+    // Sections without a meter have no notes.
     let Ok(meter) = stretch.meter else { return };
     let first = bars.partition_point(|b| b.number < start);
     let end = bars.partition_point(|b| b.number < start + i64::from(encoding.n_bars()));
     let bars = &bars[first..end];
     let notes = &mut grid.notes[bars[0].notes.start..bars[bars.len() - 1].notes.end];
-    // The key of the bar that has most of the window's sound.
+    // The key of the bar with most of the window's sound.
     let heaviest = bars.iter().rev().max_by(|a, b| a.sounding.total_cmp(&b.sounding));
     let key = heaviest.and_then(|bar| bar.key);
     let transposed = key.map_or(0, Key::semitones_to_common);
@@ -224,7 +224,7 @@ fn window(
         *conversion.skipped_windows.entry(SkipReason::Duplicate).or_default() += 1;
         return;
     }
-    // Sorted already, but for drums among transposed tones.
+    // Already sorted, except for drums among transposed tones.
     let Ok((list, _)) = NoteList::sorted(encoding, meter, &tokens) else { return };
     conversion.windows.push(NoteListWindow {
         notes: list,
@@ -236,7 +236,8 @@ fn window(
 }
 
 impl NoteListConverter {
-    /// Why a window of `n_notes`, `n_in_cell` of them on one beat, has too few or too many.
+    /// Reason why a window of `n_notes`, with `n_in_cell` of them on one beat, has too few or too
+    /// many.
     fn crowding(&self, n_notes: usize, n_in_cell: usize) -> Option<SkipReason> {
         if n_notes == 0 {
             Some(SkipReason::PitchOutOfRange)

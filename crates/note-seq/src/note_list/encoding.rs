@@ -1,4 +1,4 @@
-//! Which small classes a note of a list becomes: fields, their classes, the grid, cells.
+//! Encoding of a note in a list as small classes: fields, their classes, the grid, cells.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -8,10 +8,10 @@ use super::meter::{Meter, TICKS_PER_SIXTEENTH};
 use super::{Family, ListNote, NoteListError};
 use crate::drums::N_DRUM_CLASSES;
 
-/// How the notes of a window become classes: the number of bars, the grid, the fields.
+/// Encoding of the notes of a window as classes: the number of bars, the grid, the fields.
 ///
-/// A note is one class for each of [`Self::fields`], in their order; the first is always the onset.
-/// A window of any [`Meter`] divides into *cells*, one for each beat: [`Self::cell_of`].
+/// A note is one class for each of [`Self::fields`], in order; the first is always the onset. A
+/// window of any [`Meter`] is divided into *cells*, one per beat: [`Self::cell_of`].
 ///
 /// # Examples
 /// ```
@@ -35,10 +35,10 @@ pub struct NoteListEncoding {
     fields: [FieldSpec; MAX_FIELDS],
 }
 
-/// The largest number of fields.
+/// Maximum number of fields.
 pub(crate) const MAX_FIELDS: usize = 6;
 
-/// How an encoding is written.
+/// Serialized form of an encoding.
 #[derive(Serialize, Deserialize)]
 struct EncodingForm {
     n_bars: u8,
@@ -46,7 +46,7 @@ struct EncodingForm {
     fields: Vec<FieldSpec>,
 }
 
-/// An encoding that cannot be.
+/// An invalid encoding.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("this is not an encoding of note lists: {0}")]
 pub struct BadNoteListEncoding(String);
@@ -54,13 +54,14 @@ pub struct BadNoteListEncoding(String);
 const PAD: FieldSpec = FieldSpec::new(Field::Onset, 0);
 
 impl NoteListEncoding {
-    /// Two bars of everything but drums: onset in ticks, family, pitch, duration, dynamics.
+    /// Two bars of everything except drums: onset in ticks, family, pitch, duration, dynamics.
     pub const POLY_2BAR: Self = Self::poly(2, 6);
 
     /// Four bars of everything but drums, with the fields of [`Self::POLY_2BAR`].
     pub const POLY_4BAR: Self = Self::poly(4, 6);
 
-    /// Two bars of everything with drums as a seventh family, whose pitch is the percussion key.
+    /// Two bars of everything including drums as a seventh family, whose pitch is the percussion
+    /// key.
     pub const ALL_2BAR: Self = Self::poly(2, 7);
 
     /// Two bars of drums as played: onset in sixteenths, offset in twelfths of one, drum, velocity.
@@ -95,12 +96,13 @@ impl NoteListEncoding {
         }
     }
 
-    /// An encoding of other bars, grid or fields.
+    /// An encoding with other bars, grid or fields.
     ///
     /// # Errors
-    /// [`BadNoteListEncoding`] unless `n_bars` is 1 to 16, `ticks_per_step` 1 or 3, the first field
-    /// the onset with `72 · n_bars / ticks_per_step` classes, one of the others pitch or drum, no
-    /// field there twice, and every number of classes one that its field can have.
+    /// Returns [`BadNoteListEncoding`] unless `n_bars` is 1 to 16, `ticks_per_step` is 1 or 3, the
+    /// first field is the onset with `72 · n_bars / ticks_per_step` classes, exactly one of pitch
+    /// and drum is among the others, no field occurs twice, and every number of classes is valid
+    /// for its field.
     pub fn new(
         n_bars: u8,
         ticks_per_step: u8,
@@ -111,7 +113,7 @@ impl NoteListEncoding {
             return bad(format!("{n_bars} bars (allowed: 1 to 16)"));
         }
         if !matches!(ticks_per_step, 1 | TICKS_PER_SIXTEENTH) {
-            return bad(format!("{ticks_per_step} ticks a step (allowed: 1 or 3)"));
+            return bad(format!("{ticks_per_step} ticks per step (allowed: 1 or 3)"));
         }
         if fields.len() > MAX_FIELDS {
             return bad(format!("{} fields (allowed: at most {MAX_FIELDS})", fields.len()));
@@ -140,7 +142,7 @@ impl NoteListEncoding {
                 return bad(format!("field {} cannot have {n} classes", spec.name()));
             }
             if fields[..i].iter().any(|f| f.field == spec.field) {
-                return bad(format!("field {} is there twice", spec.name()));
+                return bad(format!("field {} occurs twice", spec.name()));
             }
         }
         let mut encoding = Self { n_bars, ticks_per_step, n_fields: 0, fields: [PAD; MAX_FIELDS] };
@@ -166,17 +168,17 @@ impl NoteListEncoding {
         self.fields().iter().position(|f| f.field == field)
     }
 
-    /// Bars a window.
+    /// Number of bars per window.
     pub const fn n_bars(&self) -> u8 {
         self.n_bars
     }
 
-    /// Ticks from one step of the grid of onsets to the next: 1, or 3 for sixteenths.
+    /// Number of ticks per step of the grid of onsets: 1, or 3 for sixteenths.
     pub const fn ticks_per_step(&self) -> u8 {
         self.ticks_per_step
     }
 
-    /// Whether drums are taken, alone or with everything else.
+    /// Whether drums are included, alone or with everything else.
     pub fn has_drums(&self) -> bool {
         self.fields().iter().any(|f| {
             f.field == Field::Drum
@@ -184,34 +186,34 @@ impl NoteListEncoding {
         })
     }
 
-    /// Whether anything but drums is taken.
+    /// Whether anything other than drums is included.
     pub fn has_tones(&self) -> bool {
         self.index_of(Field::Pitch).is_some()
     }
 
-    /// The length of each class of [`Field::Duration`], in ticks: the shortest 1, the longest all
-    /// bars of a window in 6/4. Empty for an encoding without durations.
+    /// The length of each class of [`Field::Duration`], in ticks: from 1 to all bars of a window in
+    /// 6/4. Empty for an encoding without durations.
     pub fn durations(&self) -> &'static [u16] {
         let spec = self.fields().iter().find(|f| f.field == Field::Duration);
         &DURATIONS[..spec.map_or(0, |f| usize::from(f.n_classes))]
     }
 
-    /// Ticks of a window.
+    /// Number of ticks in a window.
     pub const fn n_ticks(&self, meter: Meter) -> u16 {
         meter.bar() as u16 * self.n_bars as u16
     }
 
-    /// Steps of a window: onsets are 0 to one less.
+    /// Number of steps in a window: onsets are below it.
     pub const fn n_steps(&self, meter: Meter) -> u16 {
         self.n_ticks(meter) / self.ticks_per_step as u16
     }
 
-    /// Cells of a window: one for each beat.
+    /// Number of cells in a window: one per beat.
     pub const fn n_cells(&self, meter: Meter) -> usize {
         meter.beats_per_bar() as usize * self.n_bars as usize
     }
 
-    /// The number of cells of the meter that has most, 6/4.
+    /// The largest number of cells in any meter, that of 6/4.
     pub const fn max_cells(&self) -> usize {
         Meter::MAX_BEATS_PER_BAR as usize * self.n_bars as usize
     }
@@ -221,7 +223,7 @@ impl NoteListEncoding {
         (Meter::MAX_BEAT / self.ticks_per_step) as usize
     }
 
-    /// The cell that an onset lies in, and its position there in steps.
+    /// The cell that contains an onset, and its position there in steps.
     pub fn cell_of(&self, meter: Meter, onset: u16) -> (usize, usize) {
         let steps = |ticks: u8| usize::from(ticks / self.ticks_per_step);
         let (bar, in_bar) =
@@ -230,7 +232,7 @@ impl NoteListEncoding {
         (bar * usize::from(meter.beats_per_bar()) + beat, position)
     }
 
-    /// The onset at a position of a cell; `None` past the end of the cell or of the window.
+    /// The onset at a position of a cell; `None` beyond the end of the cell or of the window.
     pub fn onset_at(&self, meter: Meter, cell: usize, position: usize) -> Option<u16> {
         if cell >= self.n_cells(meter) || position >= self.cell_len(meter, cell) {
             return None;
@@ -241,8 +243,8 @@ impl NoteListEncoding {
         u16::try_from(ticks / usize::from(self.ticks_per_step) + position).ok()
     }
 
-    /// Steps in a cell: fewer in the last of a bar that the beat does not divide; 0 past the
-    /// window.
+    /// Number of steps in a cell: smaller in the last cell of a bar that the beat does not divide;
+    /// 0 beyond the window.
     pub fn cell_len(&self, meter: Meter, cell: usize) -> usize {
         if cell >= self.n_cells(meter) {
             return 0;
@@ -252,18 +254,18 @@ impl NoteListEncoding {
         ticks.min(usize::from(meter.beat())) / usize::from(self.ticks_per_step)
     }
 
-    /// The note that a class of each field describes.
+    /// The note with the given class of each field.
     ///
     /// # Errors
-    /// [`NoteListError`] for another number of classes than fields, one beyond its field's, or an
-    /// onset past the window of this meter.
+    /// Returns a [`NoteListError`] if the number of classes and fields differ, a class is out of
+    /// range for its field, or the onset is beyond the window in this meter.
     pub fn decode(&self, meter: Meter, classes: &[u16]) -> Result<ListNote, NoteListError> {
         self.check(meter, classes, 0)?;
         Ok(self.note(classes))
     }
 
-    /// The classes of a note, each the nearest that its field has. Of a field that the encoding
-    /// lacks, nothing is kept; of a field that the note lacks ([`ListNote::velocity`]), the middle
+    /// The classes of a note, each the nearest one of its field. Properties without a field in the
+    /// encoding are lost; for a field that the note lacks ([`ListNote::velocity`]), the middle
     /// class.
     pub fn encode(&self, note: &ListNote) -> Vec<u16> {
         let mut classes = Vec::with_capacity(self.n_fields());
@@ -296,7 +298,7 @@ impl NoteListEncoding {
         Ok(())
     }
 
-    /// The note of classes that were checked.
+    /// The note with the given classes, which must be valid.
     pub(super) fn note(&self, classes: &[u16]) -> ListNote {
         let mut note = ListNote::default();
         for (spec, class) in self.fields().iter().zip(classes) {

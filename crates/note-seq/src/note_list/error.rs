@@ -1,10 +1,10 @@
-//! Why tokens are not a list of notes.
+//! Errors for tokens that are not a list of notes.
 
 use thiserror::Error;
 
 use super::{Field, Meter};
 
-/// Why tokens are not a list of notes.
+/// Reason why tokens are not a list of notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NoteListError {
     /// A row does not begin with the class of a meter.
@@ -14,7 +14,7 @@ pub enum NoteListError {
         Meter::N_CLASSES - 1
     )]
     Meter {
-        /// The first token, if there is one.
+        /// The first token, if any.
         found: Option<u16>,
     },
     /// The tokens are not a whole number of notes.
@@ -22,10 +22,10 @@ pub enum NoteListError {
     Length {
         /// The number of tokens found.
         found: usize,
-        /// Tokens a note.
+        /// Number of tokens per note.
         n_fields: usize,
     },
-    /// A class is beyond those of its field (of the onset: past the end of the window).
+    /// A class is out of range for its field (for the onset: beyond the end of the window).
     #[error(
         "note {note} has class {class} in field {} (allowed: 0 to {})",
         field.name(),
@@ -41,7 +41,7 @@ pub enum NoteListError {
         /// The number of classes allowed.
         n_classes: u16,
     },
-    /// A note does not come after the previous one.
+    /// A note is not after the previous one.
     #[error(
         "note {note} does not come after note {} (allowed: notes sorted by onset, pitch and \
          family, none of them twice)",

@@ -1,4 +1,4 @@
-//! Families of instruments: the sound of a note in a few classes.
+//! Families of instruments: a few classes for the sound of a note.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The families that play tones: all but drums.
+    /// The pitched families: all except drums.
     pub const TONAL: [Self; 6] =
         [Self::Keys, Self::Guitar, Self::Bass, Self::Strings, Self::Winds, Self::Other];
 
@@ -67,18 +67,18 @@ impl Family {
         }
     }
 
-    /// The family of a class of the family field; `None` beyond the seven.
+    /// The family with a class of the family field; `None` beyond the seven.
     pub fn from_class(class: u16) -> Option<Self> {
         Self::ALL.get(usize::from(class)).copied()
     }
 
-    /// The class in the family field: the place in [`Self::ALL`].
+    /// The class in the family field: the index in [`Self::ALL`].
     pub const fn class(self) -> u16 {
         self as u16
     }
 
-    /// The program that plays the family if nothing better is known: piano, nylon guitar, finger
-    /// bass, string ensemble, clarinet, sawtooth lead.
+    /// The default program of the family: piano, nylon guitar, finger bass, string ensemble,
+    /// clarinet, sawtooth lead.
     pub const fn default_program(self) -> Program {
         Program::saturating(match self {
             Self::Keys | Self::Drums => 0,
@@ -90,7 +90,7 @@ impl Family {
         })
     }
 
-    /// The family's name in English, as shown to people.
+    /// The family's name in English, for display.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Keys => "keys",

@@ -6,8 +6,8 @@ use super::{Family, ListNote};
 use crate::drums::DrumMap;
 use crate::pitch::{Pitch, Velocity};
 
-/// Lengths of notes in ticks, one for each class: from a tick to four bars of six quarters, each
-/// about a third longer than the previous one.
+/// Lengths of notes in ticks, one per class: from one tick to four bars of six quarters, each about
+/// a third longer than the previous one.
 pub(super) const DURATIONS: [u16; 20] =
     [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 30, 36, 48, 60, 72, 96, 144, 192, 288];
 
@@ -16,24 +16,24 @@ pub(super) const DURATIONS: [u16; 20] =
 #[serde(rename_all = "snake_case")]
 pub enum Field {
     /// Step of the grid on which the note starts, from the start of the window. Always the first
-    /// field; steps past the window of a meter with shorter bars do not occur.
+    /// field; steps beyond the window of a meter with shorter bars do not occur.
     Onset,
-    /// Where within its step a note starts: class `k` of `n` is `k − n / 2` parts of `n`, so early
-    /// notes are below `n / 2`.
+    /// Position of the note's start within its step: class `k` of `n` is `k − n / 2` parts of `n`,
+    /// so early notes are below `n / 2`.
     Offset,
     /// [`Family`]: six classes, or seven with drums.
     Family,
-    /// MIDI pitch; of drums the percussion key.
+    /// MIDI pitch; for drums, the percussion key.
     Pitch,
     /// Class of a drum in [`DrumMap::MAGENTA`].
     Drum,
-    /// How long the note lasts: classes on a logarithmic scale, see
+    /// Length of the note: classes on a logarithmic scale, see
     /// [`super::NoteListEncoding::durations`].
     Duration,
     /// Velocity: `n` equal steps of 0 to 127.
     Velocity,
-    /// Dynamics: class 0 for music without (every note of a file has one velocity), then velocity
-    /// in `n − 1` equal steps.
+    /// Dynamics: class 0 for music without dynamics (all notes of a file have the same velocity),
+    /// otherwise velocity in `n − 1` equal steps.
     Dynamics,
 }
 
@@ -56,7 +56,7 @@ impl Field {
 /// A field and the number of its classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FieldSpec {
-    /// Which property of a note.
+    /// The property.
     pub field: Field,
     /// The number of classes.
     pub n_classes: u16,
@@ -82,7 +82,7 @@ pub(super) const fn n_durations(max_ticks: u16) -> u16 {
     n as u16
 }
 
-/// The class of a length: the one whose ratio to it is nearest to 1, of two equally near the
+/// The class of a length: the one whose ratio to it is nearest to 1; of two equally near, the
 /// shorter.
 fn duration_class(ticks: u16, n_classes: u16) -> u16 {
     let table = &DURATIONS[..usize::from(n_classes)];
@@ -100,7 +100,7 @@ fn level(velocity: Velocity, n_levels: u16) -> u16 {
     u16::from(velocity.get()) * n_levels / 128
 }
 
-/// The middle of a level, which is on that level for up to 64 of them.
+/// The middle of a level, which has the same level again for up to 64 levels.
 fn middle(level: u16, n_levels: u16) -> Velocity {
     let velocity = (u32::from(level) * 128 + 64) / u32::from(n_levels);
     Velocity::saturating(u8::try_from(velocity).unwrap_or(u8::MAX))

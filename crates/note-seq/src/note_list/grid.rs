@@ -15,7 +15,7 @@ use crate::tempo_map::TempoMap;
 /// A note on the grid of its bar.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GridNote {
-    /// Place among [`Stretches::list`].
+    /// Index into [`Stretches::list`].
     pub(super) stretch: usize,
     /// The bar, counted in its stretch.
     pub(super) bar: i64,
@@ -23,22 +23,22 @@ pub(super) struct GridNote {
     pub(super) step: u16,
     pub(super) pitch: Pitch,
     pub(super) family: Family,
-    /// Units after the step; a step has [`units_per_step`].
+    /// Units after the step; a step has [`units_per_step`] units.
     pub(super) offset: i64,
     /// Ticks.
     pub(super) duration: u16,
     pub(super) velocity: Velocity,
     /// Number of notes that this one represents.
     pub(super) n_notes: usize,
-    /// Why it is in no window; `None` once it is in one.
+    /// Reason why it is in no window; `None` if it is in one.
     pub(super) lost: Option<SkipReason>,
 }
 
-/// All notes that are taken, sorted by bar, step, pitch and family.
+/// All selected notes, sorted by bar, step, pitch and family.
 pub(super) struct Gridded {
     pub(super) stretches: Stretches,
     pub(super) notes: Vec<GridNote>,
-    /// Whether velocities are kept: all are the same in music without dynamics.
+    /// Whether velocities are kept; in music without dynamics, all are equal.
     pub(super) has_dynamics: bool,
     pub(super) tempos: TempoMap,
 }
@@ -118,7 +118,7 @@ impl Gridded {
             let step = (position + units / 2).div_euclid(units).max(first_step);
             let offset = position.saturating_sub(step.saturating_mul(units));
             let bar = step.div_euclid(steps_per_bar);
-            // A note that is rounded past the last bar begins the next stretch.
+            // A note rounded to after the last bar begins the next section.
             if bar >= stretch.end_bar && index + 1 < stretches.list.len() {
                 index += 1;
                 continue;
@@ -142,7 +142,8 @@ impl Gridded {
         })
     }
 
-    /// Sorts the notes and merges those of one onset, pitch and family; returns how many are gone.
+    /// Sorts the notes and merges those with equal onset, pitch and family; returns the number
+    /// removed.
     fn merge(&mut self) -> usize {
         let key = |n: &GridNote| (n.stretch, n.bar, n.step, n.pitch, n.family);
         let n_before = self.notes.len();
@@ -150,7 +151,7 @@ impl Gridded {
         self.notes.dedup_by(|note, kept| {
             let is_same = key(note) == key(kept);
             if is_same {
-                // Of drums, the timing is that of the louder hit.
+                // For drums, the timing is that of the louder hit.
                 if note.velocity > kept.velocity {
                     (kept.velocity, kept.offset) = (note.velocity, note.offset);
                 }
@@ -163,14 +164,14 @@ impl Gridded {
     }
 }
 
-/// Units of offsets: one step if there are no offsets.
+/// Number of units of offsets per step: one without offsets.
 pub(super) fn units_per_step(converter: &NoteListConverter) -> i64 {
     let fields = converter.encoding.fields().iter();
     fields.filter(|f| f.field == Field::Offset).map(|f| i64::from(f.n_classes)).sum::<i64>().max(1)
 }
 
 impl NoteListConverter {
-    /// Family and pitch of a note that is taken; of drums alone the pitch is the class's own.
+    /// Family and pitch of a selected note; for encodings with only drums, the pitch of its class.
     fn key_of(&self, note: &Note) -> Result<(Family, Pitch), SkipReason> {
         if note.velocity == Velocity::MIN {
             return Err(SkipReason::Silent);
@@ -199,7 +200,7 @@ impl NoteListConverter {
     }
 }
 
-/// How well onsets keep to the beat: for sixteenths, triplets of eighths and of sixteenths, and the
+/// How well onsets follow the beat: for sixteenths, eighth triplets, sixteenth triplets, and the
 /// ticks of the grid, the mean of unit vectors whose angle is the phase of an onset within one of
 /// them (its length is 1 if all have the same phase, and about `1 / √n` if they are random).
 #[derive(Debug, Default)]
@@ -210,8 +211,8 @@ struct BeatGrid {
 }
 
 impl BeatGrid {
-    /// Below this mean length onsets keep to no beat; random ones are at 0.13 if they are the
-    /// fewest that are judged.
+    /// Below this mean length, onsets do not follow a beat; random ones have 0.13 for the minimum
+    /// number of onsets.
     const LEAST: f64 = 0.2;
     const FEWEST: u32 = 64;
 
@@ -219,7 +220,7 @@ impl BeatGrid {
         self.n = self.n.saturating_add(1);
         let phase = ticks.rem_euclid(ticks_per_quarter) as f64 / ticks_per_quarter as f64;
         let (sin, cos) = (std::f64::consts::TAU * phase).sin_cos();
-        // Powers of e^iφ: 4, 3, 6 and 12 periods a quarter.
+        // Powers of e^iφ: 4, 3, 6 and 12 periods per quarter.
         let times =
             |a: [f64; 2], b: [f64; 2]| [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]];
         let first = [cos, sin];
@@ -239,7 +240,7 @@ impl BeatGrid {
     }
 }
 
-/// The sounds, for [`NoteListConversion::playback`].
+/// Statistics of sounds, for [`NoteListConversion::playback`].
 #[derive(Debug, Default)]
 struct Sounds {
     ticks: BTreeMap<(Family, Program), u64>,
@@ -261,7 +262,7 @@ impl Sounds {
         }
         for (program, family) in playback.programs.iter_mut().zip(Family::TONAL) {
             let of_family = self.ticks.iter().filter(|((f, _), _)| *f == family);
-            // Among equals the lowest program.
+            // Of equal ones, the lowest program.
             let most = of_family.max_by_key(|((_, p), ticks)| (**ticks, std::cmp::Reverse(*p)));
             *program = most.map_or(*program, |((_, p), _)| *p);
         }

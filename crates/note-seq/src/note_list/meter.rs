@@ -1,4 +1,4 @@
-//! The meter of a window: how long a bar is and how it divides into beats.
+//! The meter of a window: the length of a bar and its division into beats.
 
 mod parse;
 
@@ -12,10 +12,10 @@ use crate::event::TimeSignature;
 
 pub use parse::UnknownMeter;
 
-/// Ticks per quarter note: sixteenths are 3, triplet eighths 4.
+/// Ticks per quarter note: a sixteenth is 3 ticks, a triplet eighth 4.
 pub const TICKS_PER_QUARTER: u8 = 12;
 
-/// Ticks a sixteenth. Every bar is a whole number of them.
+/// Number of ticks per sixteenth. Every bar is a multiple of it.
 pub(crate) const TICKS_PER_SIXTEENTH: u8 = 3;
 
 const SIMPLE_BEAT: u8 = TICKS_PER_QUARTER;
@@ -24,10 +24,10 @@ const COMPOUND_BEAT: u8 = 18;
 /// The length of a bar and of its beats, in [`TICKS_PER_QUARTER`].
 ///
 /// A bar is a whole number of sixteenths, from one (3 ticks) to 24 (six quarters, 72 ticks). The
-/// beat is a quarter (12) in simple meters and a dotted quarter (18) in compound ones, those whose
-/// bar is a multiple of three eighths or sixteenths: 3/8, 6/8, 9/8, 12/8. This distinguishes 3/4
-/// from 6/8. Where the beat does not divide the bar, the last beat of the bar is shorter (7/8: 12,
-/// 12, 12, 6).
+/// beat is a quarter (12) in simple meters and a dotted quarter (18) in compound ones, whose bars
+/// are multiples of three eighths or sixteenths: 3/8, 6/8, 9/8, 12/8. This distinguishes 3/4 from
+/// 6/8. If the beat does not divide the bar, the last beat of the bar is shorter (7/8: 12, 12, 12,
+/// 6).
 ///
 /// # Examples
 /// ```
@@ -46,14 +46,14 @@ pub struct Meter {
     beat: u8,
 }
 
-/// How a [`Meter`] is written: both numbers, unchecked.
+/// Serialized form of a [`Meter`]: both numbers, unchecked.
 #[derive(Serialize, Deserialize)]
 struct MeterForm {
     bar: u8,
     beat: u8,
 }
 
-/// A bar and beat that no [`Meter`] has.
+/// A bar and beat that are not a valid [`Meter`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "no meter has a bar of {bar} ticks and a beat of {beat} (allowed: bars of 3 to 72 ticks in \
@@ -66,14 +66,14 @@ pub struct UnsupportedMeter {
     pub beat: u8,
 }
 
-/// How written bars become bars of a meter.
+/// Conversion of written bars to bars of a meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Division {
     pub(crate) meter: Meter,
-    /// Written bars that are joined into one, because one alone is not a whole number of
-    /// sixteenths.
+    /// Number of written bars that are joined into one, because a single one is not a whole number
+    /// of sixteenths.
     pub(crate) n_joined: u32,
-    /// Parts that a written bar is cut into, because it is longer than six quarters.
+    /// Number of parts that a written bar is cut into, because it is longer than six quarters.
     pub(crate) n_parts: u32,
 }
 
@@ -86,16 +86,18 @@ impl Meter {
     pub const MAX_BAR: u8 = 72;
     /// The longest beat, in ticks: a dotted quarter.
     pub const MAX_BEAT: u8 = COMPOUND_BEAT;
-    /// The number of beats in the bar that has most.
+    /// The maximum number of beats in a bar.
     pub const MAX_BEATS_PER_BAR: u8 = Self::MAX_BAR / SIMPLE_BEAT;
-    /// The number of different meters: 24 lengths of a bar, two of which come with either beat.
+    /// The number of different meters: 24 lengths of a bar, two of which are possible with either
+    /// beat.
     pub const N_CLASSES: u16 = 26;
 
     /// Checks the length of a bar and of a beat, in ticks.
     ///
     /// # Errors
-    /// [`UnsupportedMeter`] for a bar that is not 3 to 72 ticks in whole sixteenths, and for a beat
-    /// other than 18 (bars that are multiples of 9) or 12 (all other bars, and 36 and 72).
+    /// Returns [`UnsupportedMeter`] for a bar that is not 3 to 72 ticks in whole sixteenths, and
+    /// for a beat other than 18 (for bars that are multiples of 9) or 12 (for all other bars, and
+    /// 36 and 72).
     pub const fn new(bar: u8, beat: u8) -> Result<Self, UnsupportedMeter> {
         let is_bar =
             bar >= Self::MIN_BAR && bar <= Self::MAX_BAR && bar.is_multiple_of(TICKS_PER_SIXTEENTH);
@@ -107,11 +109,11 @@ impl Meter {
         if is_bar && is_beat { Ok(Self { bar, beat }) } else { Err(UnsupportedMeter { bar, beat }) }
     }
 
-    /// The meter of a time signature; `None` if `numerator` or `denominator` is 0 or its bars can
-    /// be neither cut nor joined into bars of a sixteenth to six quarters.
+    /// The meter of a time signature; `None` if `numerator` or `denominator` is 0, or if its bars
+    /// can be neither cut nor joined into bars of a sixteenth to six quarters.
     ///
-    /// Longer bars are cut into equal parts: into the fewest that are whole beats and at least a
-    /// half note long, else at half (and again at half). Bars that are not a whole number of
+    /// Longer bars are cut into equal parts: the fewest that are whole beats and at least a half
+    /// note long, otherwise halves (and halves of these). Bars that are not a whole number of
     /// sixteenths (7/32) are joined.
     pub fn from_signature(numerator: u32, denominator: u32) -> Option<Self> {
         Division::new(numerator, denominator).map(|division| division.meter)
@@ -127,7 +129,7 @@ impl Meter {
         self.beat
     }
 
-    /// Beats per bar, a shorter last one included.
+    /// Beats per bar, including a shorter last one.
     pub const fn beats_per_bar(self) -> u8 {
         self.bar.div_ceil(self.beat)
     }
@@ -145,15 +147,15 @@ impl Meter {
         (0..self.beats_per_bar()).map(move |beat| start(beat)..start(beat + 1))
     }
 
-    /// Metrical weight of a tick, counted from a bar line: 0 for the first beat of a bar, one less
-    /// for each level of the meter below.
+    /// Metrical weight of a tick, counted from a bar line: 0 for the first beat of a bar, and one
+    /// less for each lower level of the meter.
     ///
     /// The levels are bars, half bars (of an even number of four beats or more), beats, eighths
-    /// (dotted eighths in bars of 9 or 15 sixteenths), sixteenths: the hierarchy of
-    /// Longuet-Higgins and Lee (1984) for any meter. In 4/4 the first beat weighs 0, the third −1,
-    /// the others −2, eighths −3, sixteenths −4; in 6/8 the second beat weighs −1, eighths −2.
-    /// Triplets weigh as much as what they divide a beat (or, in compound meters, an eighth) into:
-    /// triplet eighths as eighths. All other ticks are one level below sixteenths.
+    /// (dotted eighths in bars of 9 or 15 sixteenths), sixteenths: the hierarchy of Longuet-Higgins
+    /// and Lee (1984) for any meter. In 4/4 the first beat has weight 0, the third −1, the others
+    /// −2, eighths −3, sixteenths −4; in 6/8 the second beat has −1, eighths −2. Triplets have the
+    /// weight of the corresponding division of a beat (or, in compound meters, of an eighth):
+    /// triplet eighths that of eighths. All other ticks are one level below sixteenths.
     ///
     /// # Examples
     /// ```
@@ -219,7 +221,7 @@ impl Meter {
         }
     }
 
-    /// The meter of a class; `None` beyond [`Self::N_CLASSES`].
+    /// The meter with a class; `None` beyond [`Self::N_CLASSES`].
     pub fn from_class(class: u16) -> Option<Self> {
         match class {
             24 => Some(Self { bar: 36, beat: SIMPLE_BEAT }),
@@ -233,8 +235,8 @@ impl Meter {
         }
     }
 
-    /// The time signature that this meter is written as, at time 0: of quarters, eighths or
-    /// sixteenths, whichever is the longest that fits.
+    /// The time signature of this meter, at time 0: in quarters, eighths or sixteenths, whichever
+    /// is the longest that fits.
     ///
     /// # Examples
     /// ```
@@ -252,7 +254,7 @@ impl Meter {
     }
 }
 
-/// As a time signature, [`Meter::time_signature`]: "3/4".
+/// Displayed as a time signature, [`Meter::time_signature`]: "3/4".
 impl fmt::Display for Meter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signature = self.time_signature();
@@ -281,9 +283,9 @@ impl From<Meter> for MeterForm {
 }
 
 impl Division {
-    /// The most sixteenths that a bar may have to be cut: MIDI's longest is 255/1, 4,080.
+    /// Maximum number of sixteenths of a bar that can be cut: MIDI's longest is 255/1, 4,080.
     const MAX_SIXTEENTHS: u64 = 1 << 13;
-    /// The most bars that are joined: those of 1/1024.
+    /// Maximum number of bars that are joined: those of 1/1024.
     const MAX_JOINED: u64 = 64;
 
     pub(crate) fn new(numerator: u32, denominator: u32) -> Option<Self> {
@@ -374,8 +376,8 @@ mod tests {
         assert_eq!(weights(3, 8, 3), [0, -2, -1, -2, -1, -2]);
         assert_eq!(weights(9, 16, 3), [0, -3, -3, -2, -3, -3, -1, -3, -3]);
         assert_eq!(weights(1, 16, 1), [0, -1, -1]);
-        // Every tick of a beat of 3/4: triplet eighths weigh −2, triplet sixteenths −3, the rest
-        // −4.
+        // Every tick of a beat of 3/4: triplet eighths have weight −2, triplet sixteenths −3, the
+        // rest −4.
         let ticks = &weights(3, 4, 1)[..12];
         assert_eq!(ticks, [0, -4, -3, -3, -2, -4, -2, -4, -2, -3, -3, -4]);
         assert_eq!(weights(6, 8, 1)[..6], [0, -4, -3, -3, -3, -4]);

@@ -1,4 +1,4 @@
-//! Lists of notes back to notes in seconds.
+//! Converts lists of notes to notes in seconds.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::pitch::{Program, Velocity};
 use crate::sequence::{Note, NoteSequence};
 use crate::units::{DEFAULT_QPM, Qpm};
 
-/// Instrument number of drums, as in [`crate::Playback::drums`].
+/// Instrument number of drums, same as in [`crate::Playback::drums`].
 const DRUM_INSTRUMENT: u32 = 9;
 
-/// Ticks per quarter note of the sequences: every tick of every grid lies on one of them.
+/// Ticks per quarter note of the sequences: every tick of every grid is a whole number of them.
 const RESOLUTION: i32 = 480;
 
 /// Properties that a list of notes does not contain: tempo, loudness, sounds, key.
@@ -24,14 +24,14 @@ pub struct NoteListPlayback {
     /// General MIDI program of each family, in the order of [`Family::TONAL`]: those of the piece
     /// that a window comes from, or the defaults.
     pub programs: [Program; 6],
-    /// Semitones added to every tone: the negative of what was added to bring the window to the
+    /// Semitones added to every tone: the negative of those added to transpose the window to the
     /// common key. Tones that would leave 0 to 127 are moved by octaves.
     pub transpose: i8,
 }
 
 impl Default for NoteListPlayback {
-    /// 120 quarter notes per minute, velocity 80, each family's [`Family::default_program`], as
-    /// written.
+    /// 120 quarter notes per minute, velocity 80, each family's [`Family::default_program`],
+    /// without transposition.
     fn default() -> Self {
         Self {
             qpm: DEFAULT_QPM,
@@ -50,17 +50,17 @@ impl NoteListPlayback {
 }
 
 impl NoteList {
-    /// Notes in seconds, with tempo and time signature. A family is an instrument (0 to 5 in the
+    /// Notes in seconds, with tempo and time signature. Each family is an instrument (0 to 5 in the
     /// order of [`Family::TONAL`], drums 9).
     ///
-    /// Tick `t` is at `t · 60 / qpm / 12` seconds, the resolution is 480 ticks per quarter note.
-    /// Notes last their duration class's length even past the end of the window; drums without
-    /// durations last a step. A drum played before the first step starts at 0.
+    /// Tick `t` is at `t · 60 / qpm / 12` seconds, and the resolution is 480 ticks per quarter
+    /// note. Notes have the length of their duration class, even past the end of the window; drums
+    /// without durations last one step. A drum played before the first step starts at 0.
     pub fn to_sequence(&self, playback: &NoteListPlayback) -> NoteSequence {
         Self::join([self], playback)
     }
 
-    /// Joins windows to one sequence, with a time signature at every change of meter.
+    /// Joins windows into one sequence, with a time signature at every change of meter.
     pub fn join<'a>(
         lists: impl IntoIterator<Item = &'a Self>,
         playback: &NoteListPlayback,

@@ -1,4 +1,5 @@
-//! Stretches of bars of equal length, through every change of meter, on the grid of ticks.
+//! Sections of bars of equal length, on the grid of ticks, with the bar grid continued across
+//! changes of meter.
 
 use super::meter::{Division, TICKS_PER_QUARTER, TICKS_PER_SIXTEENTH};
 use super::{Meter, NoteListEncoding};
@@ -6,24 +7,24 @@ use crate::conversion::SkipReason;
 use crate::sequence::NoteSequence;
 use crate::tempo_map::TempoMap;
 
-/// Bars of equal length, one after the other.
+/// Consecutive bars of equal length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stretch {
-    /// First tick of the file that belongs to it: before its first bar line by an upbeat.
+    /// First tick of the file that belongs to it: before its first bar line if there is an upbeat.
     pub(super) start: i64,
-    /// The tick of the file from which the grid is counted, and grid ticks from there to the first
-    /// bar.
+    /// The tick of the file from which the grid is counted, and the number of grid ticks from there
+    /// to the first bar.
     pub(super) origin: i64,
     offset: i64,
     /// Number of the first bar: −1 for one that ends with an upbeat.
     pub(super) first_bar: i64,
     /// The bar after the last one; the last stretch of a piece never ends.
     pub(super) end_bar: i64,
-    /// The meter, or why there can be no windows.
+    /// The meter, or the reason why there can be no windows.
     pub(super) meter: Result<Meter, SkipReason>,
-    /// Number of the written bar that bar 0 begins with.
+    /// Number of the written bar with which bar 0 begins.
     written_bar: u32,
-    /// Bars a written bar, as a ratio.
+    /// Number of bars per written bar, as a ratio.
     bars: u32,
     per_written: u32,
 }
@@ -69,7 +70,7 @@ impl Stretches {
         stretches
     }
 
-    /// Adds the bars of a signature that holds until tick `end`.
+    /// Adds the bars of a signature that applies until tick `end`.
     fn push(&mut self, signature: Signature, end: Option<i64>, written_bar: u32, n_bars: u32) {
         let division = Division::new(signature.numerator, signature.denominator);
         let whole = Stretch {
@@ -119,8 +120,8 @@ impl Stretches {
         }
     }
 
-    /// In many files, an upbeat has a separate signature: its notes are the end of a bar of the
-    /// next.
+    /// In many files, an upbeat has a separate signature: its notes are moved to the end of a bar
+    /// of the next section.
     fn take_upbeat(&mut self) {
         let [first, second, ..] = self.list.as_slice() else { return };
         let Some(meter) = second.meter.ok().filter(|_| second.offset == 0) else { return };
@@ -133,15 +134,15 @@ impl Stretches {
         }
     }
 
-    /// The place of the stretch that a tick of the file belongs to.
+    /// The index of the section that contains a tick of the file.
     pub(super) fn index_at(&self, tick: i64) -> usize {
         self.list.partition_point(|s| s.start <= tick).max(1) - 1
     }
 
-    /// Units from the first bar line of a stretch to a tick of the file, `per_quarter` of them (a
-    /// multiple of 4) to a quarter, rounded to the nearest; halves go up.
+    /// Units from the first bar line of a section to a tick of the file, with `per_quarter` units
+    /// (a multiple of 4) per quarter, rounded to the nearest; halves are rounded up.
     pub(super) fn position(&self, stretch: &Stretch, tick: i64, per_quarter: i64) -> i64 {
-        // Bars are whole sixteenths, a quarter four of them.
+        // Bars are whole sixteenths, four per quarter.
         let offset = stretch.offset / i64::from(TICKS_PER_SIXTEENTH) * (per_quarter / 4);
         self.round(tick.saturating_sub(stretch.origin), per_quarter) - offset
     }
@@ -178,8 +179,8 @@ impl Stretch {
     }
 }
 
-/// The meter of `length` ticks divided into `n_bars` equal bars, with the beat of `meter` if it can
-/// be.
+/// The meter of `length` ticks divided into `n_bars` equal bars, with the beat of `meter` if
+/// possible.
 fn divided(length: i64, n_bars: i64, meter: Meter) -> Option<Meter> {
     if length == 0 || length % (n_bars * i64::from(TICKS_PER_SIXTEENTH)) != 0 {
         return None;
@@ -190,7 +191,7 @@ fn divided(length: i64, n_bars: i64, meter: Meter) -> Option<Meter> {
         .ok()
 }
 
-/// The time signatures in order, the first at tick 0, repetitions left out; and whether there was
+/// The time signatures in order, the first at tick 0, without repetitions; and whether there were
 /// none.
 fn signatures(sequence: &NoteSequence, tempos: &TempoMap) -> (Vec<Signature>, bool) {
     let mut given: Vec<Signature> = sequence
@@ -227,7 +228,7 @@ impl Signature {
     }
 }
 
-/// A tick of the file that sums and products of ticks stay in range for; `None` beyond 2^40.
+/// A tick of the file that is small enough for sums and products of ticks; `None` beyond 2^40.
 pub(super) fn signed(tick: u64) -> Option<i64> {
     i64::try_from(tick).ok().filter(|tick| *tick <= 1 << 40)
 }

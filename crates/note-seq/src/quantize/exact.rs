@@ -1,8 +1,9 @@
-//! Quantizing in whole numbers: from the ticks that the times came from, without a rounding error.
+//! Exact quantizing with integers: from the ticks that the times were computed from, without
+//! rounding errors.
 //!
-//! Times in seconds are `f64`, and a time halfway between two steps may come out a little before or
-//! after the half. Here each time is first taken back to its tick, which is certain for times read
-//! from a file, and all that follows is integer arithmetic: halves always go up.
+//! Times in seconds are `f64`, and a time halfway between two steps may end up slightly before or
+//! after the half. Here each time is first converted back to its tick, which is exact for times
+//! read from a file, and all further arithmetic uses integers: halves are always rounded up.
 
 use std::num::NonZeroU32;
 
@@ -13,13 +14,15 @@ use crate::tempo_map::TempoMap;
 use crate::units::{Qpm, Seconds, Step, StepsPerQuarter};
 
 impl NoteSequence {
-    /// As [`Self::quantize`], but exact: `step = ⌊tick · steps_per_quarter / ticks_per_quarter +
-    /// ½⌋`.
+    /// Like [`Self::quantize`], but exact:
+    /// `step = ⌊tick · steps_per_quarter / ticks_per_quarter + ½⌋`.
     ///
-    /// Times that lie on no tick of the sequence's resolution are moved to the nearest first.
+    /// Times that are not on a tick of the sequence's resolution are first moved to the nearest
+    /// one.
     ///
     /// # Errors
-    /// As [`Self::quantize`], and [`QuantizeError::NoTicks`] for a sequence without a resolution.
+    /// Same as [`Self::quantize`], and [`QuantizeError::NoTicks`] for a sequence without a
+    /// resolution.
     ///
     /// # Examples
     /// ```
@@ -46,12 +49,12 @@ impl NoteSequence {
         })
     }
 
-    /// As [`Self::quantize_absolute`], but exact, through all tempos: the time of a tick is the sum
-    /// of its microseconds a quarter note, as a file holds them.
+    /// Like [`Self::quantize_absolute`], but exact, across all tempos: the time of a tick is the
+    /// sum of its microseconds per quarter note, as stored in a file.
     ///
     /// # Errors
-    /// [`QuantizeError::NegativeTime`], and [`QuantizeError::NoTicks`] for a sequence without a
-    /// resolution.
+    /// Returns [`QuantizeError::NegativeTime`], or [`QuantizeError::NoTicks`] for a sequence
+    /// without a resolution.
     pub fn quantize_absolute_ticks(
         &self,
         steps_per_second: NonZeroU32,
@@ -78,20 +81,20 @@ fn resolution(sequence: &NoteSequence) -> Result<i128, QuantizeError> {
     }
 }
 
-/// The nearest tick; before the start the first tempo counts backwards.
+/// The nearest tick; before the start, the first tempo applies.
 fn signed_tick(map: &TempoMap, seconds: Seconds) -> i128 {
     if seconds < 0.0 { -i128::from(map.tick(-seconds)) } else { map.tick(seconds).into() }
 }
 
-/// `⌊numerator / denominator + ½⌋`, the ends of the range of steps where it is beyond them.
+/// `⌊numerator / denominator + ½⌋`, clamped to the range of steps.
 fn rounded(numerator: i128, denominator: i128) -> Step {
     let step = (2 * numerator + denominator).div_euclid(2 * denominator);
     Step::try_from(step).unwrap_or(if step < 0 { Step::MIN } else { Step::MAX })
 }
 
-/// Time in whole units: microseconds a quarter note times ticks.
+/// Time in integer units: microseconds per quarter note times ticks.
 struct Clock {
-    /// First tick of a tempo, time there, microseconds a quarter note.
+    /// First tick of a tempo, time at this tick, microseconds per quarter note.
     pieces: Vec<(i128, i128, i128)>,
 }
 
@@ -113,7 +116,7 @@ impl Clock {
     }
 }
 
-/// Microseconds a quarter note, whole as a tempo event has them.
+/// Microseconds per quarter note, an integer as in a tempo event.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! Rounding by hand and each refusal of quantizing.
+//! Hand-computed rounding, and all errors of quantizing.
 
 use super::*;
 use crate::{Note, Pitch};

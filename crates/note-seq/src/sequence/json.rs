@@ -1,4 +1,4 @@
-//! The JSON form of a sequence as it is read: other programs leave out times or velocities.
+//! The JSON form of a sequence when reading: other programs omit times or velocities.
 
 use serde::Deserialize;
 
@@ -12,9 +12,9 @@ use crate::units::{DEFAULT_VELOCITY, Seconds};
 
 /// The message, quantized or not.
 ///
-/// A note that has steps and no times (as in quantized sequences of magenta-js) gets the times of
-/// its steps, and so do texts and controllers. If no note has a velocity, all get 80: such a
-/// sequence is not silent, but was written without.
+/// A note with steps but without times (as in quantized sequences of magenta-js) gets the times of
+/// its steps, and so do texts and controllers. If no note has a velocity, all get 80, because such
+/// a sequence was written without velocities and is not silent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Message {
@@ -167,9 +167,9 @@ impl TryFrom<Message> for NoteSequence {
     }
 }
 
-/// Steps to seconds.
+/// Converts steps to seconds.
 enum StepClock {
-    /// Steps per quarter note, on the sequence's tempos.
+    /// Steps per quarter note, with the sequence's tempos.
     Relative(f64, crate::TempoMap),
     /// Steps per second.
     Absolute(f64),
@@ -215,7 +215,7 @@ mod tests {
         Ok(sequence.notes.iter().map(|n| (n.start_time, n.end_time, n.velocity.get())).collect())
     }
 
-    /// Sixteenths at 60 quarter notes per minute are a quarter of a second long.
+    /// Sixteenths at 60 quarter notes per minute last a quarter of a second.
     #[test]
     fn steps_of_magenta_js_become_times() {
         let json = r#"{"notes":[{"pitch":60,"quantizedStartStep":0,"quantizedEndStep":"4"},
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(spans(&both), Ok(vec![(1.0, 2.0, 1)]));
     }
 
-    /// One note with a velocity means that the others are meant to be silent.
+    /// One note with a velocity means that the others are intended to be silent.
     #[test]
     fn velocities_are_given_where_there_are_none_at_all() {
         assert_eq!(spans(r#"{"notes":[{"endTime":1},{"endTime":2}]}"#).unwrap()[1].2, 80);

@@ -4,15 +4,15 @@ use super::sounding::Slice;
 use crate::chords::{Chord, ChordKind};
 use crate::note_list::Meter;
 
-/// The least cosine of a beat's sound and a chord: a bare fifth has 0.816 with its triads.
+/// Minimum cosine of a beat's sound and a chord: a bare fifth has 0.816 with its triads.
 const LEAST: f64 = 0.8;
-/// How much nearer another chord, or a seventh chord than the triads, has to be.
+/// Minimum advantage of another chord over the current one, or of a seventh chord over the triads.
 const MARGIN: f64 = 0.05;
 /// Kinds that are triads, in [`ChordKind::ALL`].
 const N_TRIADS: usize = 4;
 
-/// How long each pitch class sounds in every beat, in ticks. Pitches count, not notes: a unison
-/// once, an octave twice.
+/// Duration of each pitch class in every beat, in ticks. Pitches count, not notes: a unison once,
+/// an octave twice.
 pub(super) fn beats(meter: Meter, n_bars: u16, slices: &[Slice]) -> Vec<[f64; 12]> {
     let per_bar = usize::from(meter.beats_per_bar());
     let (bar, beat) = (u32::from(meter.bar()), u32::from(meter.beat()));
@@ -49,7 +49,7 @@ pub(super) fn chords(beats: &[[f64; 12]]) -> Vec<Option<Chord>> {
             let chords = kinds.iter().flat_map(|kind| (0..12).map(|root| Chord::new(root, *kind)));
             let mut best = (Chord::new(0, ChordKind::Major), f64::NEG_INFINITY);
             for chord in chords {
-                // Of equals, up to rounding, the first.
+                // Of equal ones (up to rounding), the first.
                 let cosine = cosine(chord);
                 if cosine > best.1 + 1e-9 {
                     best = (chord, cosine);
@@ -97,10 +97,10 @@ mod tests {
     fn beats_have_the_nearest_chord_and_keep_it() {
         let (c, e, g, b, a) = ((0, 12.0), (4, 12.0), (7, 12.0), (11, 12.0), (9, 12.0));
         assert_eq!(symbols(&[&[c, e, g], &[g, b, (2, 12.0)]]), ["C", "G"]);
-        // A passing tone makes no seventh chord; a full seventh does: cosines 0.866 and 1.
+        // A passing tone does not make a seventh chord; a full seventh does: cosines 0.866 and 1.
         assert_eq!(symbols(&[&[c, e, g, (11, 4.0)]]), ["C"]);
         assert_eq!(symbols(&[&[c, e, g, b]]), ["Cmaj7"]);
-        // C and E may be of C or A minor: the chord before stays.
+        // C and E may be part of C or A minor: the previous chord is kept.
         assert_eq!(symbols(&[&[c, e], &[c, e, a], &[c, e]]), ["C", "Am", "Am"]);
         assert_eq!(symbols(&[&[c], &[], &[c, (2, 12.0)]]), ["–", "–", "–"]);
     }

@@ -1,18 +1,18 @@
-//! How far generated music is from real music, feature by feature.
+//! Distances between generated and real music, by feature.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Texture, TextureFeature};
 use crate::features::{Moments, Summary};
 
-/// A feature of real and of generated windows.
+/// A feature in real and in generated windows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Distance {
     /// The feature.
     pub feature: TextureFeature,
-    /// Of the real windows.
+    /// Statistics of the real windows.
     pub real: Summary,
-    /// Of the generated windows.
+    /// Statistics of the generated windows.
     pub generated: Summary,
     /// Wasserstein-1 distance of the two distributions, in standard deviations of the real one.
     /// `None` if one side has no window with the feature, or the real windows have a single value.
@@ -20,8 +20,8 @@ pub struct Distance {
 }
 
 /// Compares the distributions of features in real and in generated windows. A window without a
-/// feature (the consonance of a single line) does not count in that feature's row;
-/// [`Summary::n`] says how many did.
+/// feature (for example the consonance of a single line) is excluded for that feature;
+/// [`Summary::n`] is the number of windows included.
 ///
 /// # Examples
 /// ```
@@ -67,7 +67,7 @@ pub fn distances(
 }
 
 /// The Wasserstein-1 (earth mover's) distance of two samples: the area between their distribution
-/// functions, `∫ |F(x) − G(x)| dx`. `None` if one is empty or a value is not a number.
+/// functions, `∫ |F(x) − G(x)| dx`. `None` if one is empty or a value is NaN.
 ///
 /// # Examples
 /// ```
@@ -90,7 +90,7 @@ pub fn wasserstein(a: &[f64], b: &[f64]) -> Option<f64> {
         let from_a = j == b.len() || i < a.len() && a[i] <= b[j];
         let next = if from_a { a[i] } else { b[j] };
         let gap = (i as f64 / a.len() as f64 - j as f64 / b.len() as f64).abs();
-        // Without a gap nothing is added, not even between infinities.
+        // Without a gap, nothing is added, not even between infinities.
         if gap > 0.0 {
             area += gap * (next - last);
         }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     proptest! {
-        /// Of samples of one size, the mean distance of the values in order.
+        /// For samples of equal size, the mean distance of the sorted values.
         #[test]
         fn equal_sizes_pair_the_sorted_values(
             pairs in prop::collection::vec((-50_i32..50, -50_i32..50), 1..40),

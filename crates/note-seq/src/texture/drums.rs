@@ -18,7 +18,7 @@ fn class(note: &PassageNote) -> Option<u8> {
     DrumMap::MAGENTA.class(note.pitch)
 }
 
-/// Hits of some classes per bar.
+/// Number of hits of some classes per bar.
 fn per_bar(passage: &Passage, classes: std::ops::RangeInclusive<u8>) -> Option<f64> {
     let hits = passage.drums().filter(|note| class(note).is_some_and(|c| classes.contains(&c)));
     has_drums(passage).then(|| hits.count() as f64 / f64::from(passage.n_bars()))
@@ -88,7 +88,7 @@ pub(super) fn velocity_spread(passage: &Passage) -> Option<f64> {
     deviation(|| velocities(passage))
 }
 
-/// When hits are played after their tick of the grid, in milliseconds.
+/// Times of hits relative to their tick of the grid, in milliseconds.
 fn timings(passage: &Passage) -> impl Iterator<Item = f64> {
     let ms_per_tick = 60_000.0 / passage.qpm() / f64::from(TICKS_PER_QUARTER);
     passage.drums().map(move |note| f64::from(note.offset) * ms_per_tick)
@@ -169,7 +169,7 @@ mod tests {
     fn swing_is_heard_where_hits_are_played() {
         let straight = F::DrumSwing.of(&rock()).unwrap();
         assert!((straight - 1.0).abs() < 1e-12);
-        // Off-beats on the fourth sixteenth, a tick early: 8 of 12 ticks.
+        // Off-beats on the fourth sixteenth, one tick early: 8 of 12 ticks.
         let hats =
             [0, 12, 24, 36].map(|beat| [hit(beat, 0.0, 51, 80), hit(beat + 9, -1.0, 51, 60)]);
         let shuffle = Passage::new(Meter::COMMON, 1, hats.concat());

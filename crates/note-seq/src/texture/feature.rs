@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Passage;
 use super::{drums, figure, harmony, rhythm};
 
-/// An enum with a name, a unit and a sentence for each variant; the sentence is its documentation.
+/// An enum with a name, a unit and a sentence per variant; the sentence is also its documentation.
 macro_rules! texture_features {
     ($($(#[doc = $sentence:literal])+ $feature:ident: $name:literal, $unit:literal,
         $of:expr;)+) => {
@@ -47,12 +47,12 @@ macro_rules! texture_features {
                 match self { $(Self::$feature => $unit,)+ }
             }
 
-            /// A sentence or two that say what is measured.
+            /// A sentence or two that describe the feature.
             pub const fn sentence(self) -> &'static str {
                 match self { $(Self::$feature => concat!($($sentence),+).trim_ascii(),)+ }
             }
 
-            /// The value for a window; `None` if it lacks what the feature describes.
+            /// The value for a window; `None` if it is undefined for the window.
             pub fn of(self, passage: &Passage) -> Option<f64> {
                 match self { $(Self::$feature => $of(passage),)+ }
             }
@@ -61,9 +61,9 @@ macro_rules! texture_features {
 }
 
 texture_features! {
-    /// Tones that start in the window.
+    /// Number of tones that start in the window.
     Notes: "notes", "per window", rhythm::n_notes;
-    /// Moments at which tones start.
+    /// Number of moments at which tones start.
     Onsets: "onsets", "per window", rhythm::n_onsets;
     /// Tones per beat of the meter.
     NotesPerBeat: "notes-per-beat", "per beat", rhythm::notes_per_beat;
@@ -71,23 +71,24 @@ texture_features! {
     OnsetsPerBeat: "onsets-per-beat", "per beat", rhythm::onsets_per_beat;
     /// Mean length of the tones, in beats.
     NoteLength: "note-length", "beats", rhythm::note_length;
-    /// Share of the moments that are off the beat.
+    /// Fraction of the moments that are off the beat.
     OffBeat: "off-beat", "of moments", rhythm::off_beat;
     /// Syncopation of the top line per bar, after Longuet-Higgins and Lee (1984), with the weights
     /// of the meter.
     Syncopation: "syncopation", "per bar", rhythm::syncopation_per_bar;
-    /// Share of the moments that are on triplets: on even ticks that are no sixteenths.
+    /// Fraction of the moments that are on triplets: on even ticks that are not sixteenths.
     Triplets: "triplets", "of moments", rhythm::triplets;
-    /// How uneven eighths are, long to short: 1 straight, 2 triplets, 3 dotted. Measured where a
-    /// beat of a simple meter has two moments, the second on the fifth to tenth of twelve ticks.
+    /// Unevenness of eighths, as the ratio of long to short: 1 straight, 2 triplets, 3 dotted.
+    /// Measured in beats of a simple meter with two moments, the second on the fifth to tenth of
+    /// twelve ticks.
     Swing: "swing", "ratio", rhythm::swing;
-    /// Mean share of the time to the next note of the top line for which a note is held: 0.5 is
+    /// Mean fraction of the time to the next note of the top line for which a note is held: 0.5 is
     /// staccato, 1 legato. Notes before more than a beat of rest do not count.
     Articulation: "articulation", "of the time", rhythm::articulation;
 
-    /// Share of the time in which anything sounds.
+    /// Fraction of the time in which anything sounds.
     Sounding: "sounding", "of the time", harmony::sounding;
-    /// Mean number of tones that sound, while anything does.
+    /// Mean number of sounding tones, while anything sounds.
     Polyphony: "polyphony", "tones", harmony::polyphony;
     /// Estimated number of voices: the largest number of tones that sound together for at least a
     /// tenth of the sounding time.
@@ -100,19 +101,19 @@ texture_features! {
     Range: "range", "semitones", harmony::range;
     /// Number of different pitch classes.
     PitchClasses: "pitch-classes", "pitch classes", harmony::pitch_classes;
-    /// Share of the sounding time in the major scale that has most of it (the natural minor scales
-    /// are the same sets).
+    /// Fraction of the sounding time in the best-fitting major scale (the natural minor scales are
+    /// the same sets).
     Scale: "scale", "of the time", harmony::scale;
-    /// Share of the pairs of tones that sound together that is consonant, weighted by time:
-    /// intervals of 0, 3, 4, 5, 7, 8 or 9 semitones and their octaves.
+    /// Fraction of the simultaneous pairs of tones that is consonant, weighted by time: intervals
+    /// of 0, 3, 4, 5, 7, 8 or 9 semitones and their octaves.
     Consonance: "consonance", "of pairs", harmony::consonance;
-    /// Share of the sounding time that belongs to the chord of its beat, of beats that have one.
+    /// Fraction of the sounding time that belongs to the chord of its beat, for beats with one.
     ChordTones: "chord-tones", "of the time", harmony::chord_tones;
-    /// Changes from one recognized chord to another, per bar.
+    /// Number of changes between recognized chords, per bar.
     ChordChanges: "chord-changes", "per bar", harmony::chord_changes;
-    /// Share of the recognized chords that are seventh chords.
+    /// Fraction of the recognized chords that are seventh chords.
     SeventhChords: "seventh-chords", "of chords", harmony::seventh_chords;
-    /// 1 if the key that the window suggests is minor, 0 if it is major.
+    /// 1 if the estimated key of the window is minor, 0 if it is major.
     Minor: "minor", "of windows", harmony::minor;
     /// Correlation of the sounding time of the pitch classes with the profile of the best key
     /// (Krumhansl and Kessler 1982).
@@ -122,83 +123,85 @@ texture_features! {
     BassPitch: "bass-pitch", "MIDI pitch", figure::bass_pitch;
     /// Notes of the bass line per beat.
     BassRate: "bass-rate", "per beat", figure::bass_rate;
-    /// Share of the bass line's notes that start on a beat.
+    /// Fraction of the bass line's notes that start on a beat.
     BassOnBeat: "bass-on-beat", "of bass notes", figure::bass_on_beat;
-    /// Share of the bass line's intervals that are steps of one or two semitones.
+    /// Fraction of the bass line's intervals that are steps of one or two semitones.
     BassSteps: "bass-steps", "of intervals", figure::bass_steps;
-    /// Share of the bass line's intervals that are leaps of five semitones or more.
+    /// Fraction of the bass line's intervals that are leaps of five semitones or more.
     BassLeaps: "bass-leaps", "of intervals", figure::bass_leaps;
-    /// Share of the bass line's intervals that repeat the pitch.
+    /// Fraction of the bass line's intervals that repeat the pitch.
     BassRepeats: "bass-repeats", "of intervals", figure::bass_repeats;
-    /// Share of the sounding time with the most frequent lowest tone as the lowest: 1 is a drone.
+    /// Fraction of the sounding time in which the most frequent lowest tone is the lowest: 1 is a
+    /// drone.
     Pedal: "pedal", "of the time", harmony::pedal;
     /// Notes of the top line per beat.
     TopRate: "top-rate", "per beat", figure::top_rate;
-    /// Share of the top line's intervals that are steps of one or two semitones.
+    /// Fraction of the top line's intervals that are steps of one or two semitones.
     TopSteps: "top-steps", "of intervals", figure::top_steps;
-    /// Share of the top line's intervals that are leaps of five semitones or more.
+    /// Fraction of the top line's intervals that are leaps of five semitones or more.
     TopLeaps: "top-leaps", "of intervals", figure::top_leaps;
-    /// Share of the top line's intervals that repeat the pitch.
+    /// Fraction of the top line's intervals that repeat the pitch.
     TopRepeats: "top-repeats", "of intervals", figure::top_repeats;
 
-    /// Share of the moments at which two or more tones start together.
+    /// Fraction of the moments at which two or more tones start together.
     Together: "together", "of moments", figure::together;
-    /// Mean share of the sounding tones that start at a moment, of moments at which two or more
-    /// sound: 1 if all voices move together.
+    /// Mean fraction of the sounding tones that start at a moment, over moments at which two or
+    /// more sound: 1 if all voices move together.
     Homophony: "homophony", "of tones", figure::homophony;
-    /// Share of the moments with an accompaniment at which the top line and the tones below it do
-    /// not start together, of windows that have both.
+    /// Fraction of the moments with an accompaniment at which the top line and the tones below it
+    /// do not start together, for windows with both.
     MelodyApart: "melody-apart", "of moments", figure::melody_apart;
-    /// Of the moments at which tones below the top line start, the share at which two or more do:
-    /// 1 if the accompaniment is block chords.
+    /// Fraction of the moments at which tones below the top line start that have two or more of
+    /// them: 1 if the accompaniment is block chords.
     BlockChords: "block-chords", "of moments", figure::block_chords;
-    /// Share of the moments that belong to a broken chord: three successive moments, at most a beat
-    /// apart, at which one or two tones start, the lowest of which leap by 3 to 19 semitones and
-    /// are two by two a third, fourth, tritone, fifth, sixth or octave apart.
+    /// Fraction of the moments that belong to a broken chord: three successive moments, at most a
+    /// beat apart, at which one or two tones start, the lowest of which leap by 3 to 19 semitones
+    /// and are pairwise a third, fourth, tritone, fifth, sixth or octave apart.
     BrokenChords: "broken-chords", "of moments", figure::broken_chords;
-    /// Share of the moments that belong to a broken chord that changes direction: low, high,
+    /// Fraction of the moments that belong to a broken chord that changes direction: low, high,
     /// middle, high, as in an Alberti bass.
     Alberti: "alberti", "of moments", figure::alberti;
-    /// Share of the bars with tones that begin with a bass note and have after-beats: waltz, march,
-    /// polka.
+    /// Fraction of the bars with tones that begin with a bass note and have after-beats: waltz,
+    /// march, polka.
     BassThenChords: "bass-then-chords", "of bars", figure::bass_then_chords;
-    /// After-beats per bass note that is followed by any: 2 in a waltz, 1 in a march.
+    /// Number of after-beats per bass note that is followed by any: 2 in a waltz, 1 in a march.
     AfterBeats: "after-beats", "per bass note", figure::after_beats;
 
     /// Mean velocity of the tones; `None` for music without dynamics.
     Velocity: "velocity", "MIDI velocity", rhythm::velocity;
     /// Difference between the loudest and the softest tone's velocity.
     VelocityRange: "velocity-range", "MIDI velocity", rhythm::velocity_range;
-    /// Number of families of instruments that play tones.
+    /// Number of pitched families of instruments.
     Families: "families", "families", rhythm::families;
 
-    /// Hits of drums per beat.
+    /// Drum hits per beat.
     DrumHits: "drum-hits", "per beat", drums::hits;
     /// Kicks per bar.
     DrumKicks: "drum-kicks", "per bar", drums::kicks;
-    /// Hits of the snare per bar.
+    /// Snare hits per bar.
     DrumSnares: "drum-snares", "per bar", drums::snares;
-    /// Hits of closed and open hi-hats per bar.
+    /// Closed and open hi-hat hits per bar.
     DrumHats: "drum-hats", "per bar", drums::hats;
-    /// Hits of toms per bar.
+    /// Tom hits per bar.
     DrumToms: "drum-toms", "per bar", drums::toms;
-    /// Hits of crash and ride cymbals per bar.
+    /// Crash and ride cymbal hits per bar.
     DrumCymbals: "drum-cymbals", "per bar", drums::cymbals;
-    /// Share of the hits of the snare that are on even beats of the bar.
+    /// Fraction of the snare hits that are on even beats of the bar.
     DrumBackbeat: "drum-backbeat", "of snare hits", drums::backbeat;
     /// Syncopation of kick and snare, each as a line, per bar, after Longuet-Higgins and Lee
     /// (1984).
     DrumSyncopation: "drum-syncopation", "per bar", drums::syncopation_per_bar;
-    /// How uneven eighths are, long to short, as of tones, from where hits are played.
+    /// Unevenness of eighths, as the ratio of long to short, like that of tones, by the times at
+    /// which hits are played.
     DrumSwing: "drum-swing", "ratio", drums::swing;
     /// Mean velocity of the hits.
     DrumVelocity: "drum-velocity", "MIDI velocity", drums::velocity;
     /// Standard deviation of the velocities of the hits.
     DrumVelocitySpread: "drum-velocity-spread", "MIDI velocity", drums::velocity_spread;
-    /// Mean time by which hits come after their step of the grid: positive is laid back, negative
+    /// Mean delay of hits relative to their step of the grid: positive is laid back, negative is
     /// pushed. At the passage's tempo.
     DrumTiming: "drum-timing", "ms", drums::timing;
-    /// Standard deviation of the times from the grid to the hits. At the passage's tempo.
+    /// Standard deviation of the delays of hits relative to the grid. At the passage's tempo.
     DrumTimingSpread: "drum-timing-spread", "ms", drums::timing_spread;
 }
 
@@ -239,7 +242,7 @@ mod tests {
         assert_eq!(TextureFeature::find("loudness"), None);
         let sentence = TextureFeature::Scale.sentence();
         assert!(
-            sentence.starts_with("Share of the sounding time in the major scale that has most")
+            sentence.starts_with("Fraction of the sounding time in the best-fitting major scale")
         );
         assert!(sentence.ends_with("are the same sets)."));
     }

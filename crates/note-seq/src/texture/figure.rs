@@ -1,10 +1,10 @@
-//! Measures of lines: how bass and melody move, and how an accompaniment is made.
+//! Measures of lines: motion of bass and melody, and structure of accompaniments.
 
 use super::Passage;
 use super::line::{LineNote, Moment};
 use crate::features::{LEAP, STEP, fraction, interval_class, mean};
 
-/// The smallest and largest leaps of a broken chord.
+/// Minimum and maximum leap of a broken chord.
 const BROKEN: std::ops::RangeInclusive<i32> = 3..=19;
 
 fn intervals(line: &[LineNote]) -> impl Iterator<Item = i32> {
@@ -83,7 +83,7 @@ pub(super) fn melody_apart(passage: &Passage) -> Option<f64> {
         .iter()
         .zip(below)
         .filter(|(moment, below)| moment.sounding.len() > 1 || !below.is_empty())
-        // Apart if all that starts is of one side.
+        // Apart if all starting tones are on one side.
         .map(|(m, below)| below.is_empty() || below.len() == m.starting.len())
         .collect();
     let has_both = !passage.lines().top.is_empty() && below.iter().any(|b| !b.is_empty());
@@ -95,8 +95,8 @@ pub(super) fn block_chords(passage: &Passage) -> Option<f64> {
     fraction(with_below, |below| below.len() > 1)
 }
 
-/// The share of the moments in some triple of successive ones that is broken; if `changes`, only
-/// triples that change direction count.
+/// The fraction of the moments in a broken triple of successive ones; with `changes`, only triples
+/// that change direction count.
 fn broken(passage: &Passage, changes: bool) -> Option<f64> {
     let moments = passage.moments();
     let beat = u32::from(passage.meter().beat());
@@ -187,7 +187,7 @@ mod tests {
             (F::TopRate, 2.0 / 6.0),
             (F::TopSteps, 1.0),
             (F::Together, 1.0),
-            // Only on the first beats do melody and accompaniment start together.
+            // Melody and accompaniment start together only on the first beats.
             (F::MelodyApart, 4.0 / 6.0),
             (F::BlockChords, 4.0 / 6.0),
             // Both tones on first beats, two of three on the others.
@@ -195,7 +195,7 @@ mod tests {
             (F::BrokenChords, 0.0),
         ];
         check(&passage((3, 4), 2, &WALTZ), &expected);
-        // The accompaniment alone, and with the bass held under the chords.
+        // The accompaniment alone, and with the bass held below the chords.
         check(&passage((3, 4), 1, &WALTZ[1..6]), &[(F::BassThenChords, 1.0), (F::AfterBeats, 2.0)]);
         let held = [&[(0, 36, 48)], &WALTZ[2..6]].concat();
         check(&passage((3, 4), 1, &held), &[(F::BassThenChords, 1.0), (F::AfterBeats, 2.0)]);
@@ -234,19 +234,19 @@ mod tests {
         assert_eq!(shares([48, 55, 52, 55, 48, 55, 52, 55]), [1.0, 1.0]);
         assert_eq!(shares([48, 52, 55, 60, 64, 67, 72, 76]), [1.0, 0.0]);
         assert_eq!(shares([48, 50, 52, 53, 55, 57, 59, 60]), [0.0, 0.0]);
-        // Half a bar of a broken chord: its four notes; the step after it is no part of one.
+        // Half a bar of a broken chord: its four notes; the following step is not part of one.
         assert_eq!(shares([48, 52, 55, 60, 59, 57, 55, 53]), [0.5, 0.0]);
     }
 
     #[test]
     fn a_line_passes_over_what_is_left_of_the_note_before() {
-        // A falling line whose first note is a tick too long: both are of the top line.
+        // A falling line whose first note is a tick too long: both notes are in the top line.
         let overlap = [(0, 13, 67), (12, 12, 65), (0, 24, 48)];
         check(&passage((2, 4), 1, &overlap), &[(F::TopSteps, 1.0), (F::TopRate, 1.0)]);
-        // A note below one that is held is not.
+        // A note below a held one is not.
         let held = [(0, 24, 67), (12, 12, 65), (0, 24, 48)];
         check(&passage((2, 4), 1, &held), &[(F::TopRate, 0.5), (F::MelodyApart, 0.5)]);
-        // An accompaniment under a rest of the melody is not.
+        // An accompaniment below a rest of the melody is not.
         let rest = [(0, 12, 79), (12, 12, 55), (24, 12, 77), (0, 36, 48)];
         check(&passage((3, 4), 1, &rest), &[(F::TopRate, 2.0 / 3.0), (F::TopSteps, 1.0)]);
     }

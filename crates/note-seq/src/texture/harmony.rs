@@ -1,11 +1,11 @@
-//! Measures of what sounds together.
+//! Measures of simultaneous tones.
 
 use super::Passage;
 use super::sounding::Slice;
 use crate::features::{is_consonant, scale_consistency};
 use crate::key::KeyProfile;
 
-/// The share of the sounding time for which as many tones as there are voices sound.
+/// Minimum fraction of the sounding time in which a number of tones sounds that counts as voices.
 const VOICES_SHARE: f64 = 0.1;
 
 fn total(passage: &Passage, of: impl Fn(&Slice) -> f64) -> f64 {
@@ -88,7 +88,7 @@ pub(super) fn consonance(passage: &Passage) -> Option<f64> {
     ratio(total(passage, n_consonant), total(passage, n_pairs))
 }
 
-/// Beats and their chords, of those that have one.
+/// Beats with their chords, for those that have one.
 fn with_chords(passage: &Passage) -> impl Iterator<Item = (&[f64; 12], crate::chords::Chord)> {
     passage.beats().iter().zip(passage.chords()).filter_map(|(beat, chord)| Some((beat, (*chord)?)))
 }
@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn what_sounds_together_by_hand() {
-        // C4 for the whole bar, E4 for a half, B4 for the second quarter; the last eighth silent.
+        // C4 for seven eighths of the bar, E4 for a half, B4 for the second quarter; the last
+        // eighth is silent.
         let notes = [tone(0, 42, 60), tone(0, 24, 64), tone(12, 12, 71)];
         assert_eq!(value(F::Sounding, &notes), Some(42.0 / 48.0));
         // 12 ticks of two, 12 of three, 18 of one.
@@ -191,7 +192,7 @@ mod tests {
         assert_eq!(value(F::ChordChanges, &notes), Some(1.0));
         assert_eq!(value(F::ChordTones, &notes), Some(1.0));
         assert_eq!(value(F::SeventhChords, &notes), Some(0.0));
-        // A ninth above C for one of four beats: 12 of 96 + 12 + … ticks are outside.
+        // A ninth above C for one of four beats: 12 of 96 + 12 + … ticks are not in the chord.
         let with_ninth = [&notes[..], &[tone(0, 12, 74)]].concat();
         assert_eq!(value(F::ChordTones, &with_ninth), Some(144.0 / 156.0));
         assert_eq!(value(F::ChordChanges, &[tone(0, 48, 60)]), None);

@@ -1,4 +1,4 @@
-//! Moments, and the lines above and below.
+//! Moments, and the top and bass lines.
 
 use super::PassageNote;
 use super::sounding::{Pitches, Slice};
@@ -12,11 +12,11 @@ const FIFTH: u8 = 7;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Moment {
     pub(super) tick: u32,
-    /// What starts.
+    /// Pitches that start.
     pub(super) starting: Pitches,
-    /// What sounds, that included.
+    /// Pitches that sound, including those that start.
     pub(super) sounding: Pitches,
-    /// The longest of the highest tones that start, in ticks.
+    /// Length of the longest of the highest tones that start, in ticks.
     longest_top: u32,
 }
 
@@ -47,10 +47,11 @@ pub(super) struct Lines {
     pub(super) below: Vec<Pitches>,
     /// Ticks of after-beats.
     pub(super) after_beats: Vec<u32>,
-    /// How many bars begin with a bass note and have after-beats, and how many have notes.
+    /// Number of bars that begin with a bass note and have after-beats, and number of bars with
+    /// notes.
     pub(super) n_bars_with_after_beats: usize,
     pub(super) n_bars: usize,
-    /// Bass notes that after-beats follow.
+    /// Number of bass notes followed by after-beats.
     pub(super) n_followed: usize,
 }
 
@@ -75,12 +76,12 @@ pub(super) fn moments(tones: &[PassageNote], held: &[Slice]) -> Vec<Moment> {
     tones.chunk_by(|a, b| a.onset == b.onset).map(moment).collect()
 }
 
-/// A bass note that chords may follow.
+/// A bass note that may be followed by chords.
 #[derive(Debug, Clone, Copy)]
 struct Struck {
     tick: u32,
     pitch: u8,
-    /// What else sounds when it is struck.
+    /// Other pitches that sound when it is struck.
     others: Pitches,
     n_after_beats: usize,
 }
@@ -135,7 +136,7 @@ impl Lines {
 
 impl Struck {
     fn is_followed_by(&self, moment: &Moment, below: Pitches) -> bool {
-        // Without a melody, the highest note is of the chord, too.
+        // Without a melody, the highest note is part of the chord, too.
         let has_melody = !self.others.is_empty() || below.len() > 1;
         let chord = if has_melody { below } else { moment.starting };
         let mut pitches = chord.iter();

@@ -6,13 +6,13 @@ use crate::pitch::{Pitch, Velocity};
 /// A note of a [`super::Passage`], in ticks ([`crate::TICKS_PER_QUARTER`]) from its start.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PassageNote {
-    /// When it starts, on the grid.
+    /// Its start, on the grid.
     pub onset: u32,
-    /// How far after (before, if negative) `onset` it is played.
+    /// Delay after `onset` when played (negative if before).
     pub offset: f32,
-    /// How long it lasts; it may last past the end. Drums need none.
+    /// Its length; it may extend past the end. Irrelevant for drums.
     pub duration: u32,
-    /// MIDI pitch; of a drum its percussion key.
+    /// MIDI pitch; for a drum, its percussion key.
     pub pitch: Pitch,
     /// The family of instruments that plays it.
     pub family: Family,

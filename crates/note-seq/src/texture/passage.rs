@@ -1,4 +1,4 @@
-//! A window of music in its meter, and what is derived from its notes.
+//! A window of music in its meter, and values derived from its notes.
 
 use super::PassageNote;
 use super::chord;
@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::note_list::{Family, Meter, NoteList};
 use crate::units::{DEFAULT_QPM, Qpm};
 
-/// Bars of music of any number of voices in one meter, ready to be measured.
+/// Bars of music with any number of voices in one meter, prepared for measuring.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Passage {
     meter: Meter,
@@ -22,13 +22,13 @@ pub struct Passage {
     slices: Vec<Slice>,
     moments: Vec<Moment>,
     lines: Lines,
-    /// How long each pitch class sounds in every beat, in ticks.
+    /// Duration of each pitch class in every beat, in ticks.
     beats: Vec<[f64; 12]>,
     chords: Vec<Option<Chord>>,
 }
 
 impl Passage {
-    /// `n_bars` bars of notes in any order. Notes that start past the end are no part of it.
+    /// `n_bars` bars with notes in any order. Notes that start after the end are ignored.
     ///
     /// # Examples
     /// ```
@@ -65,8 +65,8 @@ impl Passage {
         Self { meter, n_bars, qpm, notes, tones, slices, moments, lines, beats, chords }
     }
 
-    /// The passage at another tempo, which only the timing of drums depends on; 120 quarter notes
-    /// per minute by default.
+    /// The passage at another tempo, which only affects the timing of drums; 120 quarter notes per
+    /// minute by default.
     #[must_use]
     pub fn at_tempo(self, qpm: Qpm) -> Self {
         Self { qpm, ..self }
@@ -87,12 +87,12 @@ impl Passage {
         self.qpm
     }
 
-    /// Ticks of all bars.
+    /// Number of ticks in all bars.
     pub fn n_ticks(&self) -> u32 {
         u32::from(self.meter.bar()) * u32::from(self.n_bars)
     }
 
-    /// The number of beats; a shorter last one of a bar counts as the part of a beat that it is.
+    /// The number of beats; a shorter last beat of a bar counts as a fraction of a beat.
     pub fn n_beats(&self) -> f64 {
         f64::from(self.n_ticks()) / f64::from(self.meter.beat())
     }
@@ -102,16 +102,16 @@ impl Passage {
         &self.notes
     }
 
-    /// The chord of every beat, if there is one: of the 96 of [`Chord`] the one whose unit vector
-    /// is nearest to how long the pitch classes sound in the beat, as in
+    /// The chord of every beat, if there is one: of the 96 kinds of [`Chord`], the one whose unit
+    /// vector is closest to the durations of the pitch classes in the beat, as in
     /// [`ChordInference`](crate::chords::ChordInference), with a cosine of at least 0.8. The chord
-    /// of the beat before stays unless another is nearer by 0.05, and so does a triad before a
-    /// seventh chord.
+    /// of the previous beat is kept unless another is closer by 0.05; in the same way, a triad is
+    /// preferred to a seventh chord.
     pub fn chords(&self) -> &[Option<Chord>] {
         &self.chords
     }
 
-    /// How long each pitch class sounds, in ticks, C first.
+    /// Duration of each pitch class, in ticks, C first.
     pub fn pitch_class_durations(&self) -> [f64; 12] {
         let mut sum = [0.0; 12];
         for beat in &self.beats {
@@ -120,7 +120,7 @@ impl Passage {
         sum
     }
 
-    /// The key that fits best how long each pitch class sounds: [`Key::find`]. `None` without
+    /// The key that best fits the duration of each pitch class: [`Key::find`]. `None` without
     /// tones.
     pub fn key(&self) -> Option<Key> {
         Key::find(&self.pitch_class_durations())

@@ -7,17 +7,18 @@ use crate::note_list::Family;
 
 /// A kind of texture, recognized by rules over [`F`]eatures.
 ///
-/// The first rule that applies decides, in the order of the variants. A feature that a window lacks
-/// counts as 0.
+/// The first rule that applies decides, in the order of the variants. An undefined feature counts
+/// as 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pattern {
-    /// Drums alone.
+    /// Only drums.
     Drums,
     /// Bass notes and after-beats in every bar ([`F::BassThenChords`] at 1). Waltz, march, polka.
     OomPah,
-    /// Winds alone that repeat notes (0.15 or more of [`F::TopRepeats`]) and hardly step (at most
-    /// 0.2 of [`F::TopSteps`]) on at most four pitch classes, not below a mean velocity of 64.
+    /// Only winds that repeat notes (0.15 or more of [`F::TopRepeats`]) and hardly move by step (at
+    /// most 0.2 of [`F::TopSteps`]) on at most four pitch classes, with a mean velocity of at least
+    /// 64.
     Fanfare,
     /// Low, high, middle, high: three quarters of the moments or more are [`F::Alberti`].
     AlbertiBass,
@@ -26,33 +27,34 @@ pub enum Pattern {
     /// One voice ([`F::Voices`]) that is none of these.
     SingleLine,
     /// A held or repeated lowest tone: [`F::Pedal`] at 0.9 or more, at most three voices, the bass
-    /// struck at most every other beat, the top line once a beat or more often.
+    /// struck at most every other beat, and the top line at least once per beat.
     Drone,
-    /// A bass that moves with nearly every beat of a simple meter (0.85 to 1.3 notes a beat, 0.85
-    /// or more of them on beats), mostly below F sharp 3 (54), at most a fifth of its intervals
-    /// repeated notes and at least 0.3 steps, and often alone ([`F::Together`] at most 0.6).
+    /// A bass that moves with nearly every beat of a simple meter (0.85 to 1.3 notes per beat, 0.85
+    /// or more of them on beats), mostly below F sharp 3 (54), with at most a fifth of its
+    /// intervals repeated notes and at least 0.3 steps, and often alone ([`F::Together`] at most
+    /// 0.6).
     WalkingBass,
     /// Three voices or more that move together ([`F::Homophony`] at 0.6 or more) in long notes: two
     /// beats or more on average.
     SustainedChords,
     /// Three voices or more that move together, with a top line of steps and repeated notes (0.6 or
-    /// more of its intervals), and more than one change of chord a bar.
+    /// more of its intervals), and more than one chord change per bar.
     Chorale,
     /// Three voices or more, whose lower ones start together (0.6 or more of [`F::BlockChords`]),
-    /// apart from the top line for 0.4 or more of the moments ([`F::MelodyApart`]).
+    /// apart from the top line in 0.4 or more of the moments ([`F::MelodyApart`]).
     MelodyOverChords,
-    /// Three voices or more that move together otherwise.
+    /// Other music of three voices or more that move together.
     BlockChords,
-    /// Two voices, nine tenths or more of whose tones start together ([`F::Homophony`]).
+    /// Two voices that start together in nine tenths or more of their tones ([`F::Homophony`]).
     TwoInParallel,
     /// Two voices, the upper of which has at least twice as many notes.
     MelodyOverBass,
-    /// Voices that move by themselves: [`F::Homophony`] below 0.9 for two, below 0.6 for more.
+    /// Independent voices: [`F::Homophony`] below 0.9 for two, below 0.6 for more.
     Counterpoint,
 }
 
 impl Pattern {
-    /// The pattern of a window; `None` if no rule applies, as for a silent one.
+    /// The pattern of a window; `None` if no rule applies, for example if it is silent.
     pub(super) fn of(texture: &Texture) -> Option<Self> {
         let value = |feature: F| texture.get(feature).unwrap_or_default();
         let voices = value(F::Voices);

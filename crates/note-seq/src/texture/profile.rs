@@ -1,4 +1,4 @@
-//! Many windows together.
+//! Statistics of many windows.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Pattern, Texture, TextureFeature};
 use crate::features::{Moments, Summary};
 use crate::note_list::{Family, Meter};
 
-/// A description of many windows.
+/// Statistics of many windows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TextureProfile {
     /// Number of windows.
@@ -17,7 +17,7 @@ pub struct TextureProfile {
     pub features: BTreeMap<TextureFeature, Summary>,
     /// Number of windows in each meter, the most frequent first.
     pub meters: Vec<(Meter, usize)>,
-    /// Number of windows of each pattern.
+    /// Number of windows with each pattern.
     pub patterns: BTreeMap<Pattern, usize>,
     /// Number of windows in which each family of instruments plays.
     pub families: BTreeMap<Family, usize>,
@@ -53,7 +53,7 @@ impl TextureProfile {
         profile
     }
 
-    /// Mean and standard deviation of a feature, of the windows that have it.
+    /// Mean and standard deviation of a feature, over the windows that have it.
     pub fn feature(&self, feature: TextureFeature) -> Summary {
         self.features.get(&feature).copied().unwrap_or_default()
     }
@@ -71,7 +71,7 @@ impl TextureProfile {
         (other.std_dev > 0.0).then(|| (own.mean - other.mean) / other.std_dev)
     }
 
-    /// The share of the windows that has a pattern; 0 without windows.
+    /// The fraction of the windows with a pattern; 0 without windows.
     pub fn share(&self, pattern: Pattern) -> f64 {
         self.of_windows(self.patterns.get(&pattern).copied().unwrap_or_default())
     }

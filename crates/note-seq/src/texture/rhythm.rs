@@ -1,10 +1,10 @@
-//! Measures of how many notes there are, when they start, how long and how loud they are.
+//! Measures of the number, onsets, lengths and loudness of notes.
 
 use super::Passage;
 use crate::features::{fraction, mean, syncopation_in};
 use crate::note_list::{Family, Meter, TICKS_PER_QUARTER, TICKS_PER_SIXTEENTH};
 
-/// Ticks within a beat of the second of two uneven eighths.
+/// Ticks within a beat for the second of two uneven eighths.
 const SWUNG: std::ops::RangeInclusive<f64> = 5.0..=10.0;
 
 pub(super) fn n_notes(passage: &Passage) -> Option<f64> {
@@ -15,7 +15,7 @@ pub(super) fn n_onsets(passage: &Passage) -> Option<f64> {
     has_tones_or_nothing(passage).then_some(passage.moments().len() as f64)
 }
 
-/// Drums alone have no tones to count; silence has 0.
+/// Drums alone have no tones to count; silence has 0 tones.
 fn has_tones_or_nothing(passage: &Passage) -> bool {
     !passage.tones().is_empty() || passage.notes().is_empty()
 }
@@ -60,9 +60,9 @@ pub(super) fn swing(passage: &Passage) -> Option<f64> {
     swing_ratio(passage.meter(), moments.map(|moment| (moment.tick, f64::from(moment.tick))))
 }
 
-/// How uneven eighths are: of the beats of a simple meter in which notes start at two ticks of the
+/// Unevenness of eighths: over the beats of a simple meter in which notes start at two ticks of the
 /// grid, the first on the beat, the mean position `p` of the second as the ratio `p / (12 − p)`.
-/// Notes are ticks of the grid, ascending, and when they are played.
+/// Notes are given as ticks of the grid, ascending, with the times at which they are played.
 pub(super) fn swing_ratio(meter: Meter, notes: impl Iterator<Item = (u32, f64)>) -> Option<f64> {
     if meter.is_compound() {
         return None;

@@ -1,13 +1,13 @@
-//! What sounds when.
+//! Sounding pitches over time.
 
 use super::PassageNote;
 
-/// A stretch of time in which the same pitches sound, one at least.
+/// A period of time in which the same pitches sound, at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slice {
     /// First tick.
     pub(super) start: u32,
-    /// The tick after the last.
+    /// The tick after the last one.
     pub(super) end: u32,
     pub(super) pitches: Pitches,
 }
@@ -39,12 +39,12 @@ impl Pitches {
         self.0 == 0
     }
 
-    /// The lowest pitch; `None` if there is none.
+    /// The lowest pitch; `None` if the set is empty.
     pub(super) fn lowest(self) -> Option<u8> {
         u8::try_from(self.0.trailing_zeros()).ok().filter(|pitch| *pitch < 128)
     }
 
-    /// The highest pitch; `None` if there is none.
+    /// The highest pitch; `None` if the set is empty.
     pub(super) fn highest(self) -> Option<u8> {
         u8::try_from(self.0.leading_zeros()).ok().and_then(|zeros| 127_u8.checked_sub(zeros))
     }
@@ -53,7 +53,7 @@ impl Pitches {
         Self(self.0 & !other.0)
     }
 
-    /// All, ascending.
+    /// All pitches, ascending.
     pub(super) fn iter(self) -> impl Iterator<Item = u8> {
         let mut rest = self;
         std::iter::from_fn(move || {
@@ -63,7 +63,7 @@ impl Pitches {
         })
     }
 
-    /// How many pitches each pitch class has.
+    /// Number of pitches in each pitch class.
     pub(super) fn classes(self) -> [u32; 12] {
         let mut classes = [0; 12];
         self.iter().for_each(|pitch| classes[usize::from(pitch % 12)] += 1);
@@ -71,8 +71,8 @@ impl Pitches {
     }
 }
 
-/// The stretches of time in which something sounds, in order, until `n_ticks`; `duration` says how
-/// long each note lasts. Every onset is the start of one.
+/// The periods in which something sounds, in order, until `n_ticks`; `duration` gives the length of
+/// each note. Every onset is the start of one.
 pub(super) fn slices(
     tones: &[PassageNote],
     n_ticks: u32,
@@ -81,7 +81,7 @@ pub(super) fn slices(
     let mut changes = Vec::with_capacity(2 * tones.len());
     for note in tones {
         let end = note.onset.saturating_add(duration(note).max(1)).min(n_ticks);
-        // Of changes at one tick ends come first.
+        // At the same tick, ends come before starts.
         changes.push((note.onset, true, note.pitch.get()));
         changes.push((end, false, note.pitch.get()));
     }
@@ -115,7 +115,7 @@ pub(super) mod tests {
     use crate::note_list::Family;
     use crate::pitch::Pitch;
 
-    /// A note of keys without dynamics.
+    /// A keyboard note without dynamics.
     pub(in super::super) fn tone(onset: u32, duration: u32, pitch: u8) -> PassageNote {
         let (pitch, family) = (Pitch::new(pitch).unwrap(), Family::Keys);
         PassageNote { onset, offset: 0.0, duration, pitch, family, velocity: None }

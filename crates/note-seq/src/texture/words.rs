@@ -3,15 +3,15 @@
 use super::{Pattern, TextureFeature as F, TextureProfile};
 use crate::note_list::Family;
 
-/// The share of the windows from which on something holds for all of them.
+/// Minimum fraction of the windows for something to be stated about all of them.
 const MOSTLY: f64 = 0.5;
-/// The share of the windows from which on a pattern is named next to another.
+/// Minimum fraction of the windows for a pattern to be named together with another.
 const PARTLY: f64 = 0.25;
-/// Deviations from the reference from which on a feature is named, and how many are.
+/// Minimum deviation from the reference for a feature to be named, and maximum number of these.
 const NOTABLE: f64 = 1.0;
 const N_NOTABLE: usize = 3;
 
-/// Features that are named if they are far above or below the reference, with words for both.
+/// Features named if they are far above or below the reference, with words for both.
 const CONTRASTS: [(F, [&str; 2]); 18] = [
     (F::NotesPerBeat, ["many notes", "few notes"]),
     (F::OnsetsPerBeat, ["busy", "sparse"]),
@@ -35,22 +35,26 @@ const CONTRASTS: [(F, [&str; 2]); 18] = [
 
 impl TextureProfile {
     /// The windows in a musician's words: texture, meter, instruments, mode, dynamics, rhythm, and
-    /// what stands out in comparison with a reference, usually the corpus.
+    /// the main differences from a reference, usually the corpus.
     ///
-    /// - *Texture*: the [`Pattern`] of half of the windows or more, else those of a quarter or
+    /// - *Texture*: the [`Pattern`] of half of the windows or more, otherwise those of a quarter or
     ///   more.
-    /// - *Meter*, of half of the windows or more, unless it is 4/4; running eighths in 6/8 (1.8
-    ///   onsets a beat) are the rhythm of a jig.
+    /// - *Meter*: that of half of the windows or more, unless it is 4/4; running eighths in 6/8
+    ///   (1.8
+    ///   onsets per beat) are the rhythm of a jig.
     /// - *Instruments*: the families that play in half of the windows or more.
     /// - *Mode*: major if less than 0.4 of the windows suggest minor, minor from 0.6 on.
     /// - *Dynamics*, without a reference: soft up to a mean velocity of 56, loud from 88 on
-    ///   (half-way from mezzo piano to piano, from mezzo forte to forte). With one, they are
-    ///   compared like other features, because collections differ in what they call loud.
+    ///   (halfway
+    ///   between mezzo piano and piano, and between mezzo forte and forte). With a reference, they
+    ///   are
+    ///   compared like other features, because collections differ in their typical loudness.
     /// - *Rhythm*: swung from a ratio of 1.35 on, triplets from 0.25 of the moments on, staccato up
-    ///   to an articulation of 0.55. Of drums: a backbeat from 0.6 of the snare's hits on, laid
-    ///   back or ahead of the beat from 12 ms on.
-    /// - *In comparison*: up to three features whose mean is a standard deviation of the reference
-    ///   or more from its mean, the farthest first.
+    ///   to an articulation of 0.55. For drums: a backbeat from 0.6 of the snare hits on, laid back
+    ///   or ahead of the beat from 12 ms on.
+    /// - *Comparison*: up to three features whose mean differs by at least one standard deviation
+    ///   of
+    ///   the reference from its mean, the largest difference first.
     ///
     /// Join them with "; ". Empty without windows.
     pub fn words(&self, reference: Option<&Self>) -> Vec<String> {
@@ -96,7 +100,7 @@ impl TextureProfile {
     fn texture_words(&self) -> String {
         let mut patterns: Vec<(Pattern, f64)> =
             self.patterns.iter().map(|(pattern, n)| (*pattern, self.of_windows(*n))).collect();
-        // Stable: of equals the first pattern.
+        // Stable: of equal ones, the first pattern.
         patterns.sort_by(|a, b| b.1.total_cmp(&a.1));
         let some = |least: f64| {
             let common = patterns.iter().filter(move |(_, share)| *share >= least);

@@ -1,4 +1,4 @@
-//! Finds every melody, bass and drum instrument that play together long enough.
+//! Finds all combinations of melody, bass and drum instruments that play together long enough.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,11 @@ use crate::slices;
 use crate::units::{Step, StepsPerQuarter};
 use crate::vocabulary::STEPS_PER_BAR;
 
-/// A window of a trio. Each part has one label a step.
+/// A window of a trio. Each part has one label per step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrioWindow {
-    /// Melody labels, 0 to 89. Unlike a melody window's they may begin with the off of a note from
-    /// before.
+    /// Melody labels, 0 to 89. Unlike those of a melody window, they may begin with the off of an
+    /// earlier note.
     pub melody: Vec<u16>,
     /// Bass labels, 0 to 89.
     pub bass: Vec<u16>,
@@ -33,30 +33,30 @@ pub struct TrioWindow {
 
 /// Finds trios.
 ///
-/// An instrument is a melody if its programs are 0 to 31, a bass if they are 32 to 39, drums if its
-/// notes are; one of mixed kinds is left out. A bar is covered if a note of the instrument sounds
-/// in it or within `gap_bars` of it; the first and last `gap_bars` bars count as covered if any of
-/// the three plays in any of them. Every window all of whose bars are covered by all three is
-/// given, for every melody, bass and drums.
+/// An instrument is a melody if its programs are 0 to 31, a bass if they are 32 to 39, and drums if
+/// its notes are drums; mixed ones are left out. A bar is covered if a note of the instrument
+/// sounds in it or within `gap_bars` of it; the first and last `gap_bars` bars count as covered if
+/// any of the three plays in any of them. The result has every window in which all bars are covered
+/// by all three, for every melody, bass and drums.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrioConverter {
     /// Pitches of melody and bass, and their labels.
     pub encoding: MelodyEncoding,
-    /// Which keys are which drums.
+    /// Assignment of keys to drums.
     pub map: DrumMap,
     /// The grid.
     pub steps_per_quarter: StepsPerQuarter,
-    /// Steps that a bar must have; sections in other meters are left out.
+    /// Required number of steps per bar; sections in other meters are left out.
     pub steps_per_bar: u32,
     /// Length of a window in bars.
     pub slice_bars: u32,
     /// Bars from one window to the next.
     pub hop_bars: u32,
-    /// How far a note covers bars without one.
+    /// Maximum distance, in bars, at which a note covers bars without one.
     pub gap_bars: u32,
-    /// Bars of a stretch that are looked at, from its start.
+    /// Maximum number of bars of a section that are examined, from its start.
     pub max_bars: u32,
-    /// The most windows a sequence may give, the first ones; `None` for no bound but
+    /// Maximum number of windows per sequence (the first ones are kept); `None` for no limit except
     /// [`Self::MAX_WINDOWS`].
     pub max_windows: Option<usize>,
 }
@@ -70,7 +70,7 @@ struct Part {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// Nobody has the number.
+    /// No instrument has this number.
     None,
     Melody,
     Bass,
@@ -92,11 +92,11 @@ impl Role {
 
 impl TrioConverter {
     /// After this number of windows of a sequence (25 MB of labels of sixteen bars), no further
-    /// trio is looked at: the number of trios is the product of the numbers of melodies, basses and
-    /// drums, which a small file can make huge.
+    /// trio is examined: the number of trios is the product of the numbers of melodies, basses and
+    /// drums, which can be huge even for a small file.
     pub const MAX_WINDOWS: usize = 1 << 14;
 
-    /// The most trios of a sequence that are looked at, in all its stretches together.
+    /// Maximum number of trios of a sequence that are examined, over all its sections.
     pub const MAX_TRIOS: usize = 1 << 16;
 
     /// Sixteen bars, hop one bar, gaps of two bars: the data of Magenta's `*-trio_16bar` models,
@@ -115,7 +115,8 @@ impl TrioConverter {
         }
     }
 
-    /// The windows of a sequence, and counts of what gave none. Repetitions stay, as in Magenta.
+    /// The windows of a sequence, and counts of what gave none. Repetitions are kept, as in
+    /// Magenta.
     pub fn windows(&self, sequence: &NoteSequence) -> Conversion<TrioWindow> {
         let (steps, bar) = (self.steps_per_quarter, self.steps_per_bar);
         let mut n_trios = 0;
@@ -178,8 +179,8 @@ impl TrioConverter {
         }
     }
 
-    /// One instrument's melody labels over the whole stretch, or `None` if it plays nothing that
-    /// has a label.
+    /// One instrument's melody labels over the whole section; `None` if it plays nothing with a
+    /// label.
     fn line(&self, notes: &[QuantizedNote], bars: Bars, n_bars: usize) -> Option<Vec<u16>> {
         let in_range: Vec<QuantizedNote> =
             notes.iter().filter(|n| self.encoding.contains(n.pitch)).copied().collect();
@@ -189,7 +190,7 @@ impl TrioConverter {
         let labels = melody.events.iter().map(|e| self.encoding.label(*e).unwrap_or_default());
         let n_steps = n_bars * self.steps_per_bar as usize;
         let (mut labels, end) = spread(melody.start_step, labels, n_steps);
-        // The last note ends where the melody does, which shows if the stretch goes on.
+        // The last note ends where the melody does, which matters if the section continues.
         let last = melody.events.iter().rev().find(|e| **e != MelodyEvent::NoEvent);
         if let (Some(MelodyEvent::NoteOn(_)), Some(slot)) = (last, labels.get_mut(end)) {
             *slot = 1;
@@ -197,8 +198,8 @@ impl TrioConverter {
         Some(labels)
     }
 
-    /// One instrument's drum labels over the whole stretch, or `None` if it strikes nothing that
-    /// the map knows.
+    /// One instrument's drum labels over the whole section; `None` if it strikes nothing in the
+    /// map.
     fn drums(&self, notes: &[QuantizedNote], bars: Bars, n_bars: usize) -> Option<Vec<u16>> {
         let max_bars = Some(self.max_bars);
         let options =
@@ -209,7 +210,7 @@ impl TrioConverter {
         Some(spread(track.start_step, track.events.iter().map(|e| e.label()), n_steps).0)
     }
 
-    /// The bars that notes touch, widened by `gap_bars` on both sides.
+    /// The bars that contain notes, extended by `gap_bars` on both sides.
     fn covered_bars(&self, notes: &[QuantizedNote], n_bars: usize) -> Vec<bool> {
         let bar = Step::from(self.steps_per_bar);
         let mut is_touched = vec![false; n_bars];
@@ -277,7 +278,7 @@ fn roles(segment: &Segment) -> [Role; N_INSTRUMENTS] {
     roles
 }
 
-/// Labels from `start` on in a list of `n_steps` zeros, and where they end.
+/// A list of `n_steps` zeros with the labels inserted at `start`, and the end of these.
 fn spread(start: Step, labels: impl Iterator<Item = u16>, n_steps: usize) -> (Vec<u16>, usize) {
     let start = usize::try_from(start).unwrap_or(usize::MAX);
     let mut spread = vec![0; n_steps];
@@ -297,7 +298,8 @@ impl TrioWindow {
     /// that made the window.
     ///
     /// # Errors
-    /// [`UnknownLabel`] for labels beyond a part's classes (those of `encoding`, 512 for drums).
+    /// Returns [`UnknownLabel`] for labels beyond a part's classes (those of `encoding`, 512 for
+    /// drums).
     ///
     /// # Examples
     /// ```
@@ -371,8 +373,8 @@ mod tests {
         assert_eq!((n_windows % 16, n_trios), (0, 42 * 42 * 42));
     }
 
-    /// A trio of low parts in an encoding from C1 on: decoded by the piano's, C4 would come back as
-    /// A4.
+    /// A trio of low parts in an encoding that starts at C1: decoded with the piano's encoding, C4
+    /// would become A4.
     #[test]
     fn windows_are_decoded_by_their_own_encoding() {
         let encoding = MelodyEncoding::new(Pitch::saturating(24), Pitch::saturating(84));
@@ -396,7 +398,7 @@ mod tests {
         let trio = windows[0].to_sequence(120.0, encoding, &converter.map).unwrap();
         let pitches: Vec<u8> = trio.notes.iter().map(|n| n.pitch.get()).collect();
         assert_eq!(pitches, [60, 36, 38]);
-        // 61 pitches: labels from 63 on mean nothing here.
+        // 61 pitches: labels from 63 on are invalid here.
         let beyond = TrioWindow { melody: vec![63], ..windows[0].clone() };
         assert!(beyond.to_sequence(120.0, encoding, &converter.map).is_err());
     }

@@ -1,4 +1,4 @@
-//! Windows of either form: a token per step, or a list of notes.
+//! Windows of either form: one token per step, or a list of notes.
 
 use thiserror::Error;
 
@@ -17,11 +17,11 @@ pub enum WindowForm {
     Notes(NoteListEncoding),
 }
 
-/// Why tokens are not a window.
+/// Reason why tokens are not a window.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WindowFormError {
-    /// The number of tokens is not that of a window.
+    /// The number of tokens is wrong.
     #[error("{found} tokens; a window has {n_tokens}")]
     Length {
         /// The number of tokens found.
@@ -72,7 +72,8 @@ impl WindowForm {
     /// Checks the tokens of a window.
     ///
     /// # Errors
-    /// [`WindowFormError`] for another number of tokens, or a token that is not a class.
+    /// Returns a [`WindowFormError`] for a wrong number of tokens, or for a token that is not a
+    /// class.
     pub fn check(&self, tokens: &[u16]) -> Result<(), WindowFormError> {
         match self {
             Self::Steps(layout) => {
@@ -89,8 +90,8 @@ impl WindowForm {
         }
     }
 
-    /// Number of tokens of the control: what a model is given with a latent and does not generate,
-    /// the chords of each step, or the meter of a list of notes.
+    /// Number of tokens of the control, which a model receives together with a latent and does not
+    /// generate: the chords of each step, or the meter of a list of notes.
     pub fn n_control(&self) -> usize {
         match self {
             Self::Steps(layout) if layout.has_control() => layout.n_steps,
@@ -99,7 +100,7 @@ impl WindowForm {
         }
     }
 
-    /// The control of a window, [`Self::n_control`] tokens of it.
+    /// The control of a window: [`Self::n_control`] tokens.
     ///
     /// # Panics
     /// If the tokens are not a window of this form.
@@ -125,9 +126,9 @@ impl WindowForm {
 
     /// The lines of consecutive windows, as notes on a grid.
     ///
-    /// Of windows of steps, one line for each part, in sixteenths (see [`lines`]). Of lists of
-    /// notes, in ticks: the highest line of all that sounds, and the lowest one where it differs
-    /// from it; of drums alone, the sets of drums struck on each step.
+    /// Windows of steps have one line per part, in sixteenths (see [`lines`]). Lists of notes have,
+    /// in ticks, the highest line of everything that sounds, and the lowest one if it differs; with
+    /// only drums, the sets of drums struck on each step.
     ///
     /// # Panics
     /// If the tokens are not windows of this form.
@@ -149,8 +150,9 @@ impl WindowForm {
         }
     }
 
-    /// The lines of consecutive windows in sixteenths, whatever their form. Notes of lists move to
-    /// the sixteenth before them; of lines whose notes then share a sixteenth, one stays.
+    /// The lines of consecutive windows in sixteenths, whatever their form. Notes of lists are
+    /// moved to the preceding sixteenth; if several notes of a line are then on the same sixteenth,
+    /// one is kept.
     ///
     /// # Panics
     /// If the tokens are not windows of this form.
@@ -175,8 +177,8 @@ impl WindowForm {
         lines
     }
 
-    /// The leading line of a window in sixteenths, its melody: the first part that has pitches, or
-    /// the drums of a window without; of a list of notes, its highest line.
+    /// The leading line of a window in sixteenths, its melody: the first pitched part, or the drums
+    /// of a window without one; for a list of notes, its highest line.
     ///
     /// # Panics
     /// If the tokens are not a window of this form.
@@ -198,7 +200,7 @@ impl WindowForm {
         }
     }
 
-    /// Grid steps of each bar that a window's lines are on, see [`Self::lines`].
+    /// Number of steps per bar on the grid of a window's lines, see [`Self::lines`].
     ///
     /// # Panics
     /// If the tokens are not a window of this form.
@@ -228,15 +230,15 @@ impl WindowForm {
     }
 }
 
-/// Ticks of a sixteenth.
+/// Number of ticks per sixteenth.
 const TICKS_PER_SIXTEENTH: usize = TICKS_PER_QUARTER as usize / 4;
 
 fn meter(row: &[u16]) -> Meter {
     row.first().copied().and_then(Meter::from_class).expect("a window of this form")
 }
 
-/// The notes of consecutive lists, in ticks from the start of the first, sorted by their start; of
-/// drums alone, the sets of drums struck on each step, as a number with one bit for each drum.
+/// The notes of consecutive lists, in ticks from the start of the first, sorted by their start; for
+/// drums, the sets of drums struck on each step, as a number with one bit per drum.
 pub fn notes_of_lists<'a>(lists: impl IntoIterator<Item = &'a NoteList>) -> Vec<GridNote> {
     let mut notes = Vec::<GridNote>::new();
     let mut start = 0;
@@ -264,15 +266,15 @@ pub fn notes_of_lists<'a>(lists: impl IntoIterator<Item = &'a NoteList>) -> Vec<
     notes
 }
 
-/// The highest line of notes sorted by their start, and the lowest one where it differs from it.
+/// The highest line of notes sorted by their start, and the lowest one if it differs.
 pub fn outer_lines(notes: &[GridNote]) -> Vec<Line> {
     let line = |part, notes| Line { part, is_drums: false, notes };
     let (top, bottom) = (outer_line(notes, |a, b| a > b), outer_line(notes, |a, b| a < b));
     if top == bottom { vec![line(0, top)] } else { vec![line(0, top), line(1, bottom)] }
 }
 
-/// The line that no sounding note is outside of: a note that starts while another one sounds that
-/// is further `outside` is not in it, and a note ends where the next one of the line starts.
+/// The line that has no sounding note outside it: a note that starts while another one sounds
+/// further `outside` is excluded, and a note ends where the next one of the line starts.
 fn outer_line(notes: &[GridNote], outside: impl Fn(i32, i32) -> bool) -> Vec<GridNote> {
     let mut line: Vec<GridNote> = Vec::new();
     for note in notes {

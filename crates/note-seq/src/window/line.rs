@@ -10,7 +10,7 @@ pub struct GridNote {
     pub start: usize,
     /// The step after the last one.
     pub end: usize,
-    /// MIDI number of the pitch; in a drum track the set of drums, as its class.
+    /// MIDI number of the pitch; in a drum track, the class of the set of drums.
     pub pitch: i32,
 }
 

@@ -1,5 +1,4 @@
-//! The cost of a small file: nothing is copied for every instrument, track or stretch without a
-//! bound.
+//! The cost of a small file: copies for instruments, tracks or sections are always limited.
 
 use note_seq::midi::{self, MidiError, ReadOptions, RepairKind, WriteOptions};
 use note_seq::{
@@ -9,7 +8,7 @@ use note_seq::{
 
 use crate::smf::{QUARTER, Timed, control, file, meta, off, on, program, track};
 
-/// One track of notes on all channels but the tenth with 120 programs each: 1,800 instruments.
+/// One track of notes on all channels except the tenth with 120 programs each: 1,800 instruments.
 fn crowd(before: Vec<Timed>) -> Vec<u8> {
     let mut events = before;
     for k in 0..120_u8 {
@@ -37,7 +36,7 @@ fn a_long_name_is_cut_once_and_the_cut_is_told() {
     assert!(midi::read(&short, &ReadOptions::parity()).is_ok());
 }
 
-/// Latin-1 takes twice the room when it is read: what was cut must not be too long when it is
+/// Latin-1 takes twice the space when it is read: a truncated name must not be too long when it is
 /// written.
 #[test]
 fn a_cut_name_is_written_within_the_limit() {
@@ -48,7 +47,7 @@ fn a_cut_name_is_written_within_the_limit() {
     assert_eq!(midi::read(&written, &ReadOptions::strict()).unwrap().sequence.notes, read.notes);
 }
 
-/// A hundred and twenty instruments a channel, and 30,000 controllers: 3.6 million copies.
+/// 120 instruments per channel, and 30,000 controllers: 3.6 million copies.
 #[test]
 fn controllers_of_a_crowded_channel_are_not_copied_without_end() {
     let volumes = (0..30_000_u32).map(|k| control(k, 0, 7, u8::try_from(k % 128).unwrap()));
@@ -61,7 +60,8 @@ fn controllers_of_a_crowded_channel_are_not_copied_without_end() {
     assert!(midi::read(&bytes, &ReadOptions::strict()).is_err());
 }
 
-/// A thousand stretches over a thousand named instruments with pedals, of which each plays in one.
+/// A thousand sections over a thousand named instruments with pedals, each of which plays in only
+/// one section.
 #[test]
 fn pieces_have_only_the_names_and_pedals_of_those_who_play() {
     let mut sequence = NoteSequence::default();
@@ -93,8 +93,8 @@ fn pieces_have_only_the_names_and_pedals_of_those_who_play() {
     }
 }
 
-/// 1,200 lines of a note and, fifteen bars later, two more: of sixteen windows a line, each
-/// different, there is room for a part.
+/// 1,200 lines with one note and, fifteen bars later, two more: of sixteen windows per line, all
+/// different, only some are within the limit.
 #[test]
 fn windows_are_bounded_by_the_notes() {
     let mut sequence = NoteSequence::default();

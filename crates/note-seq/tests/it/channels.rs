@@ -1,5 +1,5 @@
 //! Messages of a channel act on all its notes, regardless of their track; lines over several
-//! channels are one instrument; drums are where a file says so.
+//! channels are one instrument; drums are determined by the file.
 
 use note_seq::midi::{self, NoteCounts, ReadOptions, RepairKind};
 use note_seq::{MelodyConverter, NoteSequence};
@@ -16,7 +16,7 @@ fn read(bytes: &[u8]) -> (NoteSequence, NoteCounts) {
     (read.sequence, read.report.notes)
 }
 
-/// Pitch, end in quarter notes (which last half a second), program.
+/// Pitch, end in quarter notes (half a second each), program.
 fn ends(sequence: &NoteSequence) -> Vec<(u8, f64, u8)> {
     let of = |n: &note_seq::Note| (n.pitch.get(), n.end_time * 2.0, n.program.get());
     sequence.notes.iter().map(of).collect()
@@ -42,7 +42,7 @@ fn a_track_ends_where_it_says_so() {
     let n_right = data.len();
     data.extend(events(notes(0, &[(62, 0, QUARTER), (64, QUARTER, BAR)])));
     data.extend(END);
-    // The tail within the chunk, and after a chunk that is as long as it should be.
+    // The tail within the chunk, and after a chunk of the correct length.
     for length in [data.len(), n_right] {
         let bytes = [header(1, 1, 96), chunk(*b"MTrk", &data, Some(length))].concat();
         let read = midi::read(&bytes, &ReadOptions::lenient()).unwrap();
@@ -128,7 +128,7 @@ fn notes_of_no_length_are_struck_and_counted() {
     assert_eq!((parity.sequence.notes.len(), parity.report.notes.empty_dropped), (1, 1));
 }
 
-/// 32 eighths, each on the channel that `channel` gives.
+/// 32 eighths, on the channels given by `channel`.
 fn line(channel: impl Fn(u32) -> u8) -> Vec<Timed> {
     let eighth = QUARTER / 2;
     let note = |k: u32| {
@@ -157,7 +157,7 @@ fn an_mpe_zone_is_one_instrument() {
         let windows = MelodyConverter::mel_2bar().windows(&sequence).windows;
         assert_eq!(windows[0].tokens.iter().filter(|t| **t >= 2).count(), 16);
     }
-    // Chords too, and a track for each channel.
+    // Chords, too, and a separate track for each channel.
     let chord = |k: u8| notes(k, &[(60 + k, 0, BAR)]);
     let mut tracks = vec![track(configure(0).to_vec())];
     tracks.extend((1..4).map(|k| track(chord(k))));
@@ -166,7 +166,7 @@ fn an_mpe_zone_is_one_instrument() {
     assert_eq!(parts(&read(&file(&[tracks[0].clone(), track(together)])).0), [3]);
 }
 
-/// The bend of a member covers 48 semitones, the joined line's covers two: 24 times as far.
+/// The bend of a member covers 48 semitones, that of the joined line two: 24 times as far.
 #[test]
 fn bends_of_members_sound_alike_on_the_line() {
     let mut events = [(101, 0), (100, 6), (6, 15)].map(|(n, v)| control(0, 0, n, v)).to_vec();
@@ -186,7 +186,7 @@ fn a_guitar_with_a_channel_for_each_string_is_one_instrument() {
     let string = |k: u32| if k.is_multiple_of(3) { 1 } else { 4 };
     let (sequence, counts) = read(&file(&[track([programs(6), line(string)].concat())]));
     assert_eq!((parts(&sequence), counts.channels_joined), (vec![32], 2));
-    // Chords on strings: told by the mode of one voice (controller 126).
+    // Chords on strings: recognized by mono mode (controller 126).
     let mono = (0..3).map(|c| control(0, c, 126, 1));
     let chords: Vec<Timed> = (0..3).flat_map(|c| notes(c, &[(60 + c, 0, BAR)])).collect();
     let (sequence, _) = read(&file(&[track(mono.chain(chords).collect())]));
@@ -200,7 +200,7 @@ fn voices_stay_apart() {
         let spans: Vec<_> = (0..16).map(|k| (pitch, k * QUARTER, (k + 1) * QUARTER)).collect();
         notes(c, &spans)
     };
-    // Four voices of one piano; voices that answer each other in phrases; a line over far channels,
+    // Four voices of one piano; voices that alternate in phrases; a line over distant channels,
     // over two programs, over two tracks.
     let quartet = track((0..4).flat_map(voice).collect());
     let phrases = track(line(|k| u8::try_from(k / 8 % 2).unwrap()));
@@ -226,7 +226,7 @@ fn drums_are_where_banks_and_messages_put_them() {
         system_exclusive(0, &[0x41, 0x10, 0x42, 0x12, 0x40, 0x10 | part, 0x15, value, 0, 0xf7])
     };
     let drums = |setup: Vec<Timed>, channel: u8| {
-        // The setup stands on a track .
+        // The setup is on a separate track.
         let (sequence, counts) = read(&file(&[track(setup), track(middle_c(channel))]));
         let is_drum = sequence.notes[0].is_drum;
         assert_eq!(counts.drums_by_bank, u64::from(is_drum != (channel == 9)));
@@ -244,7 +244,7 @@ fn drums_are_where_banks_and_messages_put_them() {
     assert!(drums(bank(&GM2, 10, 120), 10) && !drums(bank(&GM2, 9, 121), 9));
     assert!(drums(vec![system_exclusive(0, &GS), gs_part(10, 1)], 10));
     assert!(!drums(vec![system_exclusive(0, &GS), gs_part(0, 0)], 9));
-    // In GS a bank is a variation; a bank needs a program to count; and without anything channel 10
+    // In GS, a bank is a variation; a bank counts only with a program; and by default channel 10
     // has drums.
     assert!(!drums(bank(&GS, 10, 127), 10) && !drums(vec![control(0, 10, 0, 127)], 10));
     assert!(drums(bank(&XG, 9, 0), 9) && !drums(bank(&XG, 10, 0), 10));

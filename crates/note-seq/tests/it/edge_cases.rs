@@ -12,7 +12,7 @@ fn one_note() -> Vec<Timed> {
     notes(0, &[(60, 0, QUARTER)])
 }
 
-/// Reads leniently; gives pitches with times, and the kinds of repair.
+/// Reads leniently; returns pitches with times, and the kinds of repair.
 fn lenient(bytes: &[u8]) -> (Vec<(u8, f64, f64)>, Vec<RepairKind>) {
     let read = midi::read(bytes, &ReadOptions::lenient()).unwrap();
     let spans =

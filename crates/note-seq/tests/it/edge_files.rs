@@ -1,6 +1,6 @@
 //! Eighty small MIDI files, one for each edge case of reading, quantizing and encoding.
 //!
-//! What Python makes of them stands in `tests/golden/edge.jsonl`.
+//! Python's results for them are in `tests/golden/edge.jsonl`.
 
 use crate::smf::{
     BAR, END, QUARTER, SIXTEENTH, Timed, chunk, control, events, file, header, meta, notes, off,
@@ -26,12 +26,12 @@ pub(crate) fn all() -> Vec<Named> {
     .concat()
 }
 
-/// A file of one track, its events given in the order in which they stand at a tick.
+/// A file with one track, with events given in their order at each tick.
 fn single(events: Vec<Timed>) -> Vec<u8> {
     file(&[track(events)])
 }
 
-/// A file of one track that holds notes on the first channel.
+/// A file with one track that has notes on the first channel.
 fn plain(spans: &[(u8, u32, u32)]) -> Vec<u8> {
     single(notes(0, spans))
 }
@@ -41,12 +41,12 @@ fn opening() -> Vec<Timed> {
     vec![tempo(0, 500_000), signature(0, 4, 2)]
 }
 
-/// Four bars of quarter notes, five pitches in turn.
+/// Four bars of quarter notes, cycling through five pitches.
 fn line() -> Vec<(u8, u32, u32)> {
     (0..16).map(|k| (60 + k % 5, u32::from(k) * QUARTER)).map(|(p, t)| (p, t, t + 60)).collect()
 }
 
-/// A conductor's track before one with the four bars.
+/// A conductor track before a track with the four bars.
 fn conducted(conductor: Vec<Timed>) -> Vec<u8> {
     file(&[track(conductor), track(notes(0, &line()))])
 }
@@ -222,7 +222,7 @@ fn signatures() -> Vec<Named> {
     ]
 }
 
-/// A file of the opening and one note, its header altered.
+/// A file with the opening and one note, with a modified header.
 fn headed(format: u16, n_tracks: u16, division: u16, tracks: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = header(format, n_tracks, division);
     bytes.extend(tracks.iter().flat_map(|t| chunk(*b"MTrk", t, None)));

@@ -1,5 +1,5 @@
-//! The edge cases compared with Python's results: read or refused, notes to the last bit, steps,
-//! windows of every kind.
+//! The edge cases compared with Python's results: read or rejected, bit-exact notes, steps, windows
+//! of every kind.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::edge_files;
 use crate::golden::shared;
 use crate::oracle::{Summary, SummaryQuantized, SummarySegment, summary};
 
-/// The answers, by the file's name. `golden/make_edge.py` made them.
+/// The answers by file name, created by `golden/make_edge.py`.
 fn answers() -> BTreeMap<String, Value> {
     let lines = include_str!("../golden/edge.jsonl").lines();
     let answers = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
     answers.map(|answer| (answer["file"].as_str().unwrap().to_owned(), answer)).collect()
 }
 
-/// Labels in runs: `label`, or `label` x how often.
+/// Run-length encoded labels: `label`, or `label` x count.
 fn runs(labels: &[u16]) -> String {
     let runs = labels.chunk_by(|a, b| a == b);
     let text = runs.map(|run| match run.len() {
@@ -32,7 +32,7 @@ fn all_runs(windows: &[Vec<u16>]) -> Vec<String> {
     windows.iter().map(|w| runs(w)).collect()
 }
 
-/// Steps without what follows from the notes in seconds.
+/// Steps without the values determined by the notes in seconds.
 fn steps(quantized: &SummaryQuantized, with_pitch: bool) -> Value {
     match quantized {
         SummaryQuantized::Error { error } => json!(error),
@@ -67,7 +67,7 @@ fn segment(segment: &SummarySegment) -> Value {
     })
 }
 
-/// A summary in the answers' form.
+/// A summary in the format of the answers.
 fn compact(name: &str, summary: &Summary) -> Value {
     json!({
         "file": name,
@@ -103,8 +103,8 @@ fn the_edge_cases_agree_with_python() {
     assert!(answers.is_empty(), "no file for {answers:?}");
 }
 
-/// Lenient reading refuses none of them, and finds no fewer notes than Python; but Python reads on
-/// after the end of a track.
+/// Lenient reading rejects none of them, and finds at least as many notes as Python, except that
+/// Python reads on after the end of a track.
 #[test]
 fn lenient_reading_takes_every_edge_case() {
     for (name, bytes) in edge_files::all() {
@@ -117,7 +117,7 @@ fn lenient_reading_takes_every_edge_case() {
     }
 }
 
-/// Our files are the hand-made ones, if those are available.
+/// Our files equal the hand-made ones, if those are available.
 #[test]
 fn the_edge_files_are_the_ones_python_was_asked_about() {
     let Some(folder) = shared("data/edge-midi") else { return };

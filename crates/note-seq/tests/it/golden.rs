@@ -17,7 +17,7 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
-/// The oracle prints nine digits; ours are exact.
+/// The oracle prints nine digits; our values are exact.
 fn rounded(value: &mut Value) {
     match value {
         Value::Array(list) => list.iter_mut().for_each(rounded),
@@ -29,7 +29,7 @@ fn rounded(value: &mut Value) {
     }
 }
 
-/// Compares every file of an answer file; gives how many were read and refused by both.
+/// Compares every file of an answer file; returns the numbers of files read and rejected by both.
 fn compare(answers: &Path, folder: &Path) -> (usize, usize) {
     let mut unpack =
         Command::new("gzip").arg("-dc").arg(answers).stdout(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! MusicXML read back with an independent reader: bars are full, notes are those of the melody.
+//! MusicXML read back with an independent reader: bars are full, and notes are those of the melody.
 
 use note_seq::{
     KeySignature, Melody, MelodyEncoding, MelodyEvent, Mode, MusicXmlError, MusicXmlOptions, Pitch,
@@ -18,7 +18,7 @@ struct Found {
     has_type: bool,
 }
 
-/// The notes of every measure, in order; checks that elements close as they opened.
+/// The notes of every measure, in order; checks that elements are properly nested.
 fn measures(document: &str) -> Vec<Vec<Found>> {
     let mut reader = Reader::from_str(document);
     let mut path: Vec<String> = Vec::new();
@@ -67,7 +67,7 @@ fn measures(document: &str) -> Vec<Vec<Found>> {
     measures
 }
 
-/// Pitch, first step, length of every note, tied ones as one.
+/// Pitch, first step and length of every note, with tied ones joined.
 fn spans(measures: &[Vec<Found>]) -> Vec<(i32, usize, usize)> {
     let mut spans: Vec<(i32, usize, usize)> = Vec::new();
     let (mut step, mut is_open) = (0, false);
@@ -89,7 +89,7 @@ fn spans(measures: &[Vec<Found>]) -> Vec<(i32, usize, usize)> {
     spans
 }
 
-/// The same of a melody, whose last bar is filled up.
+/// The same for a melody, whose last bar is padded.
 fn melody_spans(melody: &Melody, n_steps: usize) -> Vec<(i32, usize, usize)> {
     let mut spans = Vec::new();
     for (step, event) in melody.events.iter().enumerate() {
@@ -130,7 +130,7 @@ proptest! {
         prop_assert_eq!(measures.len(), labels.len().div_ceil(bar));
         for measure in &measures {
             prop_assert_eq!(measure.iter().map(|n| n.duration).sum::<usize>(), bar);
-            // A rest of a whole bar needs no value.
+            // A rest of a whole bar needs no note value.
             prop_assert!(measure.iter().all(|n| n.has_type) || (measure.len() == 1 && measure[0].pitch.is_none()));
         }
         prop_assert_eq!(spans(&measures), melody_spans(&melody, measures.len() * bar));

@@ -11,13 +11,13 @@ use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-/// First step, step after the last, pitch (of a drum its key), velocity.
+/// First step, step after the last, pitch (for a drum its key), velocity.
 type Span = (u32, u32, u8, u8);
 
-/// What was read of a document.
+/// The parsed contents of a document.
 #[derive(Debug, Default)]
 struct Document {
-    /// Notes of each part, sorted, tied ones as one.
+    /// Notes of each part, sorted, with tied ones joined.
     parts: Vec<Vec<Span>>,
     /// Steps of each bar, from the first part.
     bars: Vec<u32>,
@@ -25,11 +25,11 @@ struct Document {
     programs: Vec<u8>,
     /// Steps and tempos, from all parts.
     tempos: Vec<(u32, f64)>,
-    /// Numbers of staves and voices that notes stand in.
+    /// Numbers of staves and voices that contain notes.
     places: Vec<(u8, u32)>,
 }
 
-/// A `note` element while it is read.
+/// A `note` element being read.
 #[derive(Debug, Default)]
 struct Element {
     is_chord: bool,
@@ -48,19 +48,19 @@ fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
     all.find(|attribute| attribute.key.as_ref() == name).map(|a| a.value.into_owned())
 }
 
-/// A part while it is read.
+/// A part being read.
 #[derive(Debug, Default)]
 struct Cursor {
     bar_start: u32,
     bar_end: u32,
     at: u32,
-    /// Start of the last note, where others of its chord start, too.
+    /// Start of the last note, for the other notes of its chord.
     chord: u32,
-    /// Notes that are tied on, by voice and pitch: where they started, where they go on, velocity.
+    /// Notes with open ties, by voice and pitch: start, end so far, velocity.
     open: BTreeMap<(u32, u8), (u32, u32, u8)>,
 }
 
-/// The velocity of a loudness in hundredths of a forte, which is velocity 90.
+/// The velocity for a loudness as a percentage of a forte, which is velocity 90.
 #[expect(clippy::cast_sign_loss, reason = "the range is checked")]
 fn velocity_of(loudness: f64) -> u8 {
     let velocity = (loudness * 0.9).round();
@@ -68,8 +68,8 @@ fn velocity_of(loudness: f64) -> u8 {
     velocity as u8
 }
 
-/// Reads a document by the rules of its format, and checks that bars are full, ties meet and
-/// elements close as they opened.
+/// Reads a document by the rules of its format, and checks that bars are full, ties match and
+/// elements are properly nested.
 fn parse(xml: &str) -> Document {
     let mut found = Document::default();
     let mut reader = Reader::from_str(xml);
@@ -138,7 +138,7 @@ fn parse(xml: &str) -> Document {
                     ("note", "staff") => note.staff = text.parse().unwrap(),
                     ("direction", "offset") => offset = text.parse().unwrap(),
                     ("backup", "duration") => {
-                        // A voice fills its bar before the next begins.
+                        // A voice fills its bar before the next one begins.
                         cursor.bar_end = cursor.bar_end.max(cursor.at);
                         assert_eq!(cursor.at, cursor.bar_end);
                         cursor.at -= text.parse::<u32>().unwrap();
@@ -260,7 +260,7 @@ proptest! {
         let document = music.to_musicxml(&options).unwrap();
         let found = parse(&document);
         prop_assert!(document.contains("<work-title>a &lt; b</work-title>"));
-        // Drums come last.
+        // Drums are last.
         let mut expected = BTreeMap::<u32, Vec<Span>>::new();
         for (instrument, start, length, pitch, velocity) in notes.iter().copied() {
             expected.entry(instrument).or_default().push((start, start + length, pitch, velocity));
@@ -291,7 +291,7 @@ fn parts_have_names_programs_staves_and_few_voices() {
     music.instrument_infos.push(InstrumentInfo { instrument: 0, name: "left & right".to_owned() });
     let document = music.to_musicxml(&ScoreOptions::default()).unwrap();
     let found = parse(&document);
-    // Of a name with an entity, the reader keeps the end.
+    // Of a name with an entity, the reader keeps only the end.
     assert!(document.contains("<part-name>left &amp; right</part-name>"));
     assert_eq!(found.names, [" right", "Violin", "drums"]);
     assert_eq!(found.programs, [0, 40]);
@@ -299,7 +299,7 @@ fn parts_have_names_programs_staves_and_few_voices() {
     let mut places = found.places.clone();
     places.sort_unstable();
     places.dedup();
-    // G2 lasts and G3 does not: two voices in the left hand, one in the right.
+    // G2 is held and G3 is not: two voices in the left hand, one in the right.
     assert_eq!(places, [(1, 1), (2, 5), (2, 6)]);
     let flat = document.replace([' ', '\n'], "");
     assert!(flat.contains("<display-step>F</display-step>"), "{document}");
@@ -315,7 +315,7 @@ fn low_pitches_are_refused_but_not_of_drums() {
     let pitch = Pitch::saturating(5);
     assert_eq!(write(0), Err(MusicXmlError::PitchTooLow { pitch }));
     assert_eq!(parse(&write(9).unwrap()).parts, [[(0, 12, 5, 80)]]);
-    // Nothing at all is a bar of rest.
+    // An empty sequence is one bar of rest.
     let empty = NoteSequence::default().to_musicxml(&ScoreOptions::default()).unwrap();
     assert_eq!(parse(&empty).parts.len(), 0);
 }

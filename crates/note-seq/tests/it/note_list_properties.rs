@@ -1,4 +1,4 @@
-//! Lists of notes: what must hold for every input.
+//! Lists of notes: properties for all inputs.
 
 use std::path::{Path, PathBuf};
 
@@ -26,8 +26,8 @@ fn meter() -> impl Strategy<Value = Meter> {
     (0..Meter::N_CLASSES).prop_map(|class| Meter::from_class(class).unwrap())
 }
 
-/// A list of any classes that the encoding and meter allow. Dynamics are all marked, on two levels
-/// at least, or none is: that is a property of whole files.
+/// A list of arbitrary classes valid for the encoding and meter. Dynamics are either all present,
+/// with at least two levels, or all absent, because that is a property of whole files.
 fn list() -> impl Strategy<Value = NoteList> {
     let rows = prop::collection::vec(prop::array::uniform6(any::<u16>()), 1..40);
     (encoding(), meter(), rows, any::<bool>()).prop_map(|(encoding, meter, rows, is_marked)| {
@@ -51,7 +51,7 @@ fn converter(encoding: NoteListEncoding) -> NoteListConverter {
     NoteListConverter { encoding, key: None, dedupe: Dedupe::Off, ..NoteListConverter::poly_2bar() }
 }
 
-/// Notes of any kind, times on no grid at all, some of them impossible.
+/// Arbitrary notes, with times off any grid, some of them impossible.
 fn hostile() -> impl Strategy<Value = NoteSequence> {
     let time = prop_oneof![
         20 => -1.0..60.0_f64,
@@ -93,14 +93,14 @@ proptest! {
     /// every meter.
     #[test]
     fn lists_come_back_from_sequences(list in list(), qpm in 20.0..400.0_f64) {
-        // A silent window first: the first hit of a groove may be early.
+        // A silent window first, because the first hit of a groove may be early.
         let silence = NoteList::new(list.encoding(), list.meter(), Vec::new()).unwrap();
         let playback = NoteListPlayback { qpm, ..NoteListPlayback::default() };
         let sequence = NoteList::join([&silence, &list], &playback);
         let conversion = converter(list.encoding()).windows(&sequence);
         let at = i64::from(list.encoding().n_ticks(list.meter()));
         let window = conversion.windows.iter().find(|w| w.start_tick == at);
-        // The last onset may lie in the first bar, and then the window is not the last.
+        // The last onset may be in the first bar, and then the window is not the last.
         let n_bars = i64::from(list.encoding().n_bars());
         let n_steps = list.encoding().n_steps(list.meter());
         let steps_per_bar = n_steps / u16::from(list.encoding().n_bars());
@@ -112,7 +112,7 @@ proptest! {
         prop_assert_eq!(conversion.n_in_windows, list.len());
     }
 
-    /// A list alone, whose piece is shorter than a window, is one window: itself.
+    /// A single list, whose piece is shorter than a window, gives one window: itself.
     #[test]
     fn a_piece_of_one_window_is_that_window(list in list()) {
         prop_assume!(list.encoding().index_of(Field::Offset).is_none());
@@ -122,7 +122,7 @@ proptest! {
         prop_assert_eq!(&windows[0].notes, &list);
     }
 
-    /// Notes that a class can hold are decoded and encoded without loss, and as JSON.
+    /// Notes that classes can represent are decoded and encoded without loss, also as JSON.
     #[test]
     fn notes_and_json_lead_back(list in list()) {
         let (encoding, meter) = (list.encoding(), list.meter());
@@ -132,7 +132,8 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<NoteList>(&json).unwrap(), list);
     }
 
-    /// Cells divide the window: every onset lies in one place of one, and comes back from there.
+    /// Cells partition the window: every onset is at one position of one cell, and is restored from
+    /// it.
     #[test]
     fn every_onset_has_one_place_in_one_cell(encoding in encoding(), meter in meter()) {
         let mut n_places = 0;
@@ -151,7 +152,7 @@ proptest! {
         prop_assert!(encoding.n_cells(meter) <= encoding.max_cells());
     }
 
-    /// Tokens of any kind are an error or a list, never a panic.
+    /// Arbitrary tokens are an error or a list, never a panic.
     #[test]
     fn hostile_tokens_are_refused(
         encoding in encoding(),
@@ -193,7 +194,7 @@ proptest! {
         }
     }
 
-    /// Tempo is no part of a window: the same ticks at other tempos are the same windows.
+    /// Tempo is not part of a window: the same ticks at other tempos give the same windows.
     #[test]
     fn tempo_never_matters(
         notes in prop::collection::vec((0_u8..128, 0_u64..6000, 1_u64..900), 1..60),
@@ -251,7 +252,7 @@ fn every_note_of_the_edge_files_is_in_a_window_or_counted() {
     }
 }
 
-/// The goal for people's folders: 98 % of the files, 95 % of the notes that are not drums.
+/// The goal for users' folders: 98 % of the files, 95 % of the notes other than drums.
 #[test]
 fn almost_all_notes_of_real_music_are_in_windows() {
     for corpus in ["open-hymnal", "games-small", "easyrpg-rtp", "pianobooster-music"] {

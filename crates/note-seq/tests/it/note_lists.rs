@@ -10,8 +10,8 @@ use note_seq::{
     Velocity,
 };
 
-/// A sequence at 120 quarter notes per minute (a quarter is half a second) of `(pitch, quarters
-/// from the start, quarters long)`, with signatures after quarters.
+/// A sequence at 120 quarter notes per minute (a quarter is half a second) of
+/// `(pitch, start in quarters, length in quarters)`, with signatures at the given quarters.
 fn sequence(notes: &[(u8, f64, f64)], signatures: &[(f64, u32, u32)]) -> NoteSequence {
     let mut sequence = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
     for (pitch, start, length) in notes {
@@ -34,7 +34,7 @@ fn sequence(notes: &[(u8, f64, f64)], signatures: &[(f64, u32, u32)]) -> NoteSeq
     sequence
 }
 
-/// A quarter on every quarter.
+/// A quarter note on every quarter.
 fn quarters(n: u8) -> Vec<(u8, f64, f64)> {
     (0..n).map(|i| (48 + i % 60, f64::from(i), 1.0)).collect()
 }
@@ -43,7 +43,7 @@ fn poly() -> NoteListConverter {
     NoteListConverter { key: None, dedupe: Dedupe::Off, ..NoteListConverter::poly_2bar() }
 }
 
-/// Start and length in ticks, written bar, notes of each window.
+/// Start and length in ticks, written bar, and number of notes of each window.
 fn windows(conversion: &NoteListConversion) -> Vec<(i64, u16, u32, usize)> {
     let windows = conversion.windows.iter();
     let ticks = |list: &NoteList| list.encoding().n_ticks(list.meter());
@@ -70,13 +70,13 @@ fn an_upbeat_is_the_end_of_a_bar() {
 
 #[test]
 fn a_lone_bar_is_divided_and_a_repeated_signature_changes_nothing() {
-    // 4/4 twice, said again on the bar line, one bar of 3/4, two of 4/4.
+    // 4/4 twice, repeated on the bar line, one bar of 3/4, two of 4/4.
     let signatures = [(0.0, 4, 4), (4.0, 4, 4), (8.0, 3, 4), (11.0, 4, 4)];
     let conversion = poly().windows(&sequence(&quarters(19), &signatures));
     assert_eq!(windows(&conversion), [(0, 96, 0, 8), (96, 36, 2, 3), (132, 96, 3, 8)]);
     assert_eq!(conversion.windows[1].notes.meter(), Meter::from_signature(3, 8).unwrap());
     assert_eq!(conversion.n_in_windows, 19);
-    // A change two quarters after a bar line: these two quarters are a stretch of their own.
+    // A change two quarters after a bar line: these two quarters are a separate section.
     let conversion = poly().windows(&sequence(&quarters(18), &[(0.0, 4, 4), (10.0, 4, 4)]));
     assert_eq!(windows(&conversion), [(0, 96, 0, 8), (96, 24, 2, 2), (120, 96, 3, 8)]);
 }
@@ -89,7 +89,7 @@ fn long_bars_are_cut_and_short_ones_joined() {
     let conversion = poly().windows(&sequence(&quarters(100), &[(0.0, 100, 4)]));
     assert_eq!(conversion.windows.len(), 19);
     assert!(conversion.windows.iter().all(|w| w.start_bar == 0 && w.notes.len() == 10));
-    // Bars of 1/64 are joined to sixteenths: two of them make a window.
+    // Bars of 1/64 are joined into sixteenths: two of them make a window.
     let notes: Vec<_> = (0..8).map(|i| (60, f64::from(i) / 4.0, 0.25)).collect();
     let conversion = poly().windows(&sequence(&notes, &[(0.0, 1, 64)]));
     assert_eq!((conversion.windows.len(), conversion.n_in_windows), (7, 8));
@@ -98,7 +98,7 @@ fn long_bars_are_cut_and_short_ones_joined() {
 
 #[test]
 fn bars_that_are_no_whole_sixteenths_are_counted_with_their_notes() {
-    // Bars of 1/4095 (as no file has).
+    // Bars of 1/4095 (which no file has).
     let conversion = poly().windows(&sequence(&quarters(12), &[(4.0, 1, 4095), (8.0, 4, 4)]));
     assert_eq!(conversion.skipped_notes.get(&SkipReason::WrongBarLength), Some(&4));
     assert_eq!(conversion.n_in_windows, 8);
@@ -124,14 +124,14 @@ fn sixteenths_and_triplets_are_exact_and_the_rest_rounds_to_the_nearest_tick() {
     let notes: Vec<_> = (60..).zip(starts).map(|(pitch, start)| (pitch, start, 0.5)).collect();
     let conversion = poly().windows(&sequence(&notes, &[]));
     let onsets: Vec<u16> = conversion.windows[0].notes.rows().map(|row| row[0]).collect();
-    // 1.05 quarters are 12.6 ticks, 1.0417 are 12.5: halves go up.
+    // 1.05 quarters are 12.6 ticks, 1.0417 are 12.5: halves are rounded up.
     assert_eq!(onsets, [0, 3, 4, 6, 8, 9, 12, 13, 13]);
     assert!(conversion.assumptions.contains(&Assumption::CommonTime));
 }
 
 #[test]
 fn a_note_just_before_a_bar_line_is_in_the_next_bar() {
-    // At the seam of two meters, too.
+    // At the boundary of two meters, too.
     let mut notes = quarters(6);
     notes.push((90, 5.99, 1.0));
     notes.extend((7..14).map(|i| (60, f64::from(i), 1.0)));
@@ -203,7 +203,8 @@ fn dynamics_are_marked_where_velocities_differ() {
 
 #[test]
 fn grooves_keep_timing_and_velocity() {
-    // Kick, 1/24 of a quarter early, and a softer one on it; snare late by a sixth of a sixteenth.
+    // Kick, 1/24 of a quarter early, and a softer one on the same step; snare late by a sixth of a
+    // sixteenth.
     let mut sequence = sequence(
         &[(36, 4.0 - 1.0 / 24.0, 0.1), (35, 4.0, 0.1), (38, 5.0 + 1.0 / 24.0, 0.1), (24, 6.0, 0.1)],
         &[],
@@ -245,7 +246,7 @@ fn the_same_music_in_twelve_keys_is_the_same_windows() {
             );
             let octave = i32::from(window.transposed) + i32::from(semitones);
             assert_eq!(window.notes.transposed(-octave).as_ref(), Some(&expected.notes));
-            // Back to where it was.
+            // Back to the original key.
             let playback =
                 NoteListPlayback { transpose: -window.transposed, ..NoteListPlayback::default() };
             let heard = window.notes.to_sequence(&playback);
@@ -284,7 +285,7 @@ fn the_pedal_lengthens_notes_if_asked() {
 
 #[test]
 fn a_performance_without_a_beat_is_taken_as_written_and_said_to_be() {
-    // Onsets by a linear congruential generator: no beat.
+    // Onsets from a linear congruential generator: no beat.
     let mut state = 1_u32;
     let mut time = 0.0;
     let notes: Vec<_> = (0..500)
@@ -297,7 +298,7 @@ fn a_performance_without_a_beat_is_taken_as_written_and_said_to_be() {
     let conversion = poly().windows(&sequence(&notes, &[(0.0, 4, 4)]));
     assert_eq!(conversion.assumptions, [Assumption::WrittenTempo].into());
     assert_eq!(conversion.n_in_windows, 500);
-    // Played, 20 ms around the beat, keeps to it.
+    // A performance within 20 ms of the beat follows it.
     let notes: Vec<_> =
         (0..500).map(|i| (60, f64::from(i) / 2.0 + f64::from(i * 7 % 9) / 100.0, 0.2)).collect();
     let conversion = poly().windows(&sequence(&notes, &[(0.0, 4, 4)]));

@@ -1,4 +1,4 @@
-//! What must hold for every input.
+//! Properties for all inputs.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -10,8 +10,8 @@ use note_seq::{
 };
 use proptest::prelude::*;
 
-/// A sequence whose times lie on the ticks of its tempo map, as a file can hold it: instruments
-/// are numbered in the order of the tracks, and no two notes of one pitch overlap.
+/// A sequence whose times are on the ticks of its tempo map, as in a file: instruments are numbered
+/// in track order, and no two notes of one pitch overlap.
 fn file_sequence() -> impl Strategy<Value = NoteSequence> {
     let tempos = prop::collection::vec((0_u64..20_000, 100_000_u32..2_000_000), 0..4);
     let parts = prop::collection::vec(
@@ -20,7 +20,7 @@ fn file_sequence() -> impl Strategy<Value = NoteSequence> {
             any::<bool>(),
             prop::collection::vec((0_u8..128, 1_u8..128, 0_u64..200, 1_u64..300), 1..12),
             prop::option::of("[a-zA-Zé ]{1,12}"),
-            // From 120 on controllers are modes, which end notes.
+            // From 120 on, controllers are modes, which end notes.
             prop::collection::vec((0_u64..9000, 0_u8..120, 0_u8..128, -8192_i16..8192), 0..4),
         ),
         1..40,
@@ -114,7 +114,7 @@ fn file_sequence() -> impl Strategy<Value = NoteSequence> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Names in UTF-8 are read back in lenient and strict mode; everything else in parity mode too.
+    /// UTF-8 names are read back in lenient and strict mode; everything else in parity mode, too.
     #[test]
     fn writing_and_reading_is_the_identity(sequence in file_sequence()) {
         let bytes = midi::write(&sequence, &WriteOptions::default()).unwrap();
@@ -131,7 +131,7 @@ proptest! {
         prop_assert_eq!(parity.key_signatures, sequence.key_signatures);
     }
 
-    /// An independent parser finds the same number of notes in what we write.
+    /// An independent parser finds the same number of notes in the files we write.
     #[test]
     fn midly_reads_what_we_write(sequence in file_sequence()) {
         let bytes = midi::write(&sequence, &WriteOptions::default()).unwrap();
@@ -166,7 +166,8 @@ proptest! {
         }
     }
 
-    /// What strict reading takes, lenient reading takes without a repair and with the same result.
+    /// Files accepted by strict reading are read by lenient reading without repairs and with the
+    /// same result.
     #[test]
     fn strict_is_lenient_without_repairs(sequence in file_sequence(), at in any::<prop::sample::Index>(), byte: u8) {
         let mut bytes = midi::write(&sequence, &WriteOptions::default()).unwrap();
@@ -185,8 +186,8 @@ proptest! {
         }
     }
 
-    /// Exact quantizing compared with whole-number arithmetic on the ticks that the times were made
-    /// from; rounding as Python does differs by a step at most, and only where a time lies halfway.
+    /// Exact quantizing compared with integer arithmetic on the ticks from which the times were
+    /// computed; Python's rounding differs by at most one step, and only if a time is halfway.
     #[test]
     fn exact_steps_are_those_of_the_ticks(
         resolution in prop::sample::select(vec![96_u16, 120, 220, 480, 960]),
@@ -226,7 +227,7 @@ proptest! {
         }
     }
 
-    /// Windows are cut from the notes alone; the same come out of the pieces that splitting gives.
+    /// Windows are cut from the notes alone; the pieces from splitting give the same ones.
     #[test]
     fn windows_are_those_of_the_pieces(sequence in file_sequence()) {
         let tokens = |s: &NoteSequence| -> Vec<Vec<u16>> {
@@ -253,8 +254,8 @@ proptest! {
         prop_assert_eq!(&clean[first_note..], &labels[first_note..]);
     }
 
-    /// Notes made from labels are found again: labels to notes to steps to labels, from the first
-    /// bar with a note.
+    /// Notes created from labels are found again: labels to notes to steps to labels, from the
+    /// first bar with a note.
     #[test]
     fn labels_survive_the_way_over_seconds(
         labels in prop::collection::vec(prop_oneof![3 => Just(0_u16), 1 => Just(1), 3 => 2_u16..90], 32),
@@ -267,7 +268,7 @@ proptest! {
             gap_bars: None, ..Default::default()
         }).unwrap();
         let mut expected = melody;
-        // A second off in a row says nothing new.
+        // A second consecutive off has no meaning.
         let mut sounds = false;
         for event in &mut expected.events {
             match event {
@@ -284,7 +285,7 @@ proptest! {
     }
 }
 
-/// What Python's `MessageToJson` printed for such a message.
+/// The output of Python's `MessageToJson` for such a message.
 #[test]
 fn pythons_json_is_read_and_written() {
     let json = concat!(
@@ -303,7 +304,7 @@ fn pythons_json_is_read_and_written() {
     );
 }
 
-/// Values go between threads, and may be held across a caught panic.
+/// Values can be sent between threads, and held across a caught panic.
 #[test]
 fn types_are_send_and_sync() {
     fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static>() -> usize {

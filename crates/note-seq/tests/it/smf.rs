@@ -1,6 +1,6 @@
 //! Bytes of Standard MIDI files for tests, event by event.
 
-/// Ticks per quarter note of every file made here; a sixteenth is 24, a bar of 4/4 is 384.
+/// Ticks per quarter note of all files created here; a sixteenth is 24, a bar of 4/4 is 384.
 pub(crate) const QUARTER: u32 = 96;
 pub(crate) const SIXTEENTH: u32 = QUARTER / 4;
 pub(crate) const BAR: u32 = QUARTER * 4;
@@ -39,7 +39,7 @@ pub(crate) fn signature(tick: u32, numerator: u8, log2_denominator: u8) -> Timed
     meta(tick, 0x58, &[numerator, log2_denominator, 24, 8])
 }
 
-/// Notes of one channel: pitch, start, end; offs before ons at one tick.
+/// Notes on one channel: pitch, start, end; offs before ons at the same tick.
 pub(crate) fn notes(channel: u8, spans: &[(u8, u32, u32)]) -> Vec<Timed> {
     let ons = spans.iter().map(|(pitch, start, _)| on(*start, channel, *pitch, 100));
     let offs = spans.iter().map(|(pitch, _, end)| off(*end, channel, *pitch));
@@ -59,7 +59,7 @@ pub(crate) fn variable(value: u32) -> Vec<u8> {
     bytes
 }
 
-/// A track's events without its end; stable at one tick.
+/// A track's events without its end; stable at the same tick.
 pub(crate) fn events(mut timed: Vec<Timed>) -> Vec<u8> {
     timed.sort_by_key(|e| e.0);
     let mut bytes = Vec::new();
@@ -74,7 +74,7 @@ pub(crate) fn events(mut timed: Vec<Timed>) -> Vec<u8> {
 
 pub(crate) const END: [u8; 4] = [0, 0xff, 0x2f, 0];
 
-/// A track's data, its end included.
+/// A track's data, including its end.
 pub(crate) fn track(timed: Vec<Timed>) -> Vec<u8> {
     let mut bytes = events(timed);
     bytes.extend(END);

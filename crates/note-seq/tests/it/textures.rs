@@ -1,4 +1,4 @@
-//! Textures: what hand-made and real music is called, and what must hold for every window.
+//! Textures: names of hand-made and real music, and properties of all windows.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::golden::shared;
 
-/// A note of keys without dynamics: onset and duration in ticks, pitch.
+/// A keyboard note without dynamics: onset and duration in ticks, pitch.
 fn note((onset, duration, pitch): (u16, u16, u8)) -> ListNote {
     ListNote { onset, duration, pitch: Pitch::new(pitch).unwrap(), ..ListNote::default() }
 }
@@ -30,7 +30,7 @@ fn words(texture: &Texture) -> String {
     TextureProfile::of([texture]).words(None).join("; ")
 }
 
-/// A note of one length on every step of as many ticks.
+/// A note of equal length every `ticks` ticks.
 fn line(ticks: u16, pitches: &[u8]) -> Vec<ListNote> {
     (0..).step_by(ticks.into()).zip(pitches).map(|(onset, p)| note((onset, ticks, *p))).collect()
 }
@@ -175,7 +175,7 @@ fn drums_are_described() {
 fn sets_of_windows_are_compared_with_a_reference() {
     let (soft, loud) = (waltz(40), waltz(104));
     let reference = TextureProfile::of([&soft, &loud]);
-    // 72 on average, 32 from each.
+    // 72 on average, both at a distance of 32.
     let found = TextureProfile::of([&soft]).words(Some(&reference));
     assert_eq!(found.last().map(String::as_str), Some("softer than most"));
     assert_eq!(TextureProfile::of([]).words(Some(&reference)), [] as [String; 0]);
@@ -186,7 +186,7 @@ fn sets_of_windows_are_compared_with_a_reference() {
     assert!(found[0].ends_with("partly a single line, partly sustained chords"), "{found:?}");
 }
 
-/// The windows of some of a corpus' files; `None` if there is no such folder.
+/// The windows of some of a corpus's files; `None` if there is no such folder.
 fn profile(folder: &str, is_wanted: impl Fn(&str) -> bool) -> Option<TextureProfile> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(shared(folder)?)
         .unwrap()
@@ -246,8 +246,8 @@ fn meter() -> impl Strategy<Value = Meter> {
 }
 
 proptest! {
-    /// Transposition moves mean pitches and nothing else. (Among chords and keys that fit equally
-    /// well the first counts, which transposition may change: those features are left out.)
+    /// Transposition changes mean pitches and nothing else. (Of equally good chords and keys the
+    /// first counts, which transposition may change: those features are excluded.)
     #[test]
     fn intervals_do_not_depend_on_the_key(
         notes in notes(),
@@ -274,7 +274,7 @@ proptest! {
         }
     }
 
-    /// Twice as slow over twice as many bars: what sounds together stays.
+    /// Twice as slow over twice as many bars: simultaneous tones are the same.
     #[test]
     fn harmony_does_not_depend_on_speed(notes in notes()) {
         let slow = notes.iter().map(|note| PassageNote {
@@ -298,7 +298,7 @@ proptest! {
         prop_assert_eq!(2.0 * rate(&slow), rate(&fast));
     }
 
-    /// Values are numbers, and shares are 0 to 1, for any tokens of any encoding and meter.
+    /// Values are not NaN, and fractions are 0 to 1, for any tokens of any encoding and meter.
     #[test]
     fn values_are_numbers_in_their_range(
         rows in prop::collection::vec(prop::array::uniform6(any::<u16>()), 0..80),
@@ -330,13 +330,13 @@ proptest! {
             }
         }
         prop_assert!(!TextureProfile::of([&texture]).words(None).is_empty());
-        // Notes in another order are the same passage.
+        // Notes in another order give the same passage.
         let reversed = passage.notes().iter().rev().copied();
         let again = Passage::new(meter, encoding.n_bars().into(), reversed);
         prop_assert_eq!(again, passage);
     }
 
-    /// A passage without bars, or with more notes than bars could hold, is no reason to panic.
+    /// A passage without bars, or with more notes than fit in the bars, does not panic.
     #[test]
     fn extremes_are_measured(notes in notes(), meter in meter(), n_bars in 0_u16..3) {
         let longest = notes.iter().map(|note| PassageNote { duration: u32::MAX, ..*note });

@@ -1,5 +1,5 @@
-//! Writing what is not plain: more parts than channels, long gaps, notes without velocity, whatever
-//! was read.
+//! Writing unusual sequences: more parts than channels, long gaps, notes without velocity, anything
+//! that was read.
 
 use note_seq::midi::{self, ReadOptions, WriteError, WriteOptions};
 use note_seq::{ControlChange, Note, NoteSequence, Pitch, Program, Velocity};
@@ -23,7 +23,7 @@ fn write(sequence: &NoteSequence) -> Vec<u8> {
     midi::write(sequence, &WriteOptions::default()).unwrap()
 }
 
-/// Port and channel of every note-on, and the programs that each of these is set to.
+/// Port and channel of every note-on, and the programs set for each of these.
 fn places(bytes: &[u8]) -> Vec<(String, u8, u8)> {
     let smf = midly::Smf::parse(bytes).unwrap();
     let mut places = Vec::new();
@@ -48,8 +48,8 @@ fn places(bytes: &[u8]) -> Vec<(String, u8, u8)> {
     places
 }
 
-/// 2,000 parts with a program each, some of them drums: no channel of a port gets two programs, and
-/// all come back.
+/// 2,000 parts with one program each, some of them drums: no channel of a port gets two programs,
+/// and all are read back.
 #[test]
 fn no_two_programs_share_a_channel() {
     for n_parts in [15_u32, 16, 40, 2000] {
@@ -72,7 +72,8 @@ fn no_two_programs_share_a_channel() {
     }
 }
 
-/// Two kits with controllers of their own stay apart; kits without share the tenth channel.
+/// Two kits with separate controllers are kept apart; kits without controllers share the tenth
+/// channel.
 #[test]
 fn kits_share_a_channel_unless_controllers_tell_them_apart() {
     let mut sequence = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
@@ -105,7 +106,7 @@ fn a_gap_of_any_length_is_bridged() {
     assert!(read.notes[1].start_time > 1e7);
     let again = midi::read(&write(&read), &ReadOptions::strict()).unwrap().sequence;
     assert_eq!(again, read);
-    // Beyond what reading takes, writing refuses.
+    // Times beyond the limit of reading are rejected by writing.
     let far = Note { start_time: 1e9, end_time: 1e9 + 1.0, ..note(0, 0, false) };
     for time in [far.start_time, f64::INFINITY, f64::NAN] {
         let notes = vec![Note { start_time: time, ..far }];
@@ -129,15 +130,15 @@ fn notes_without_velocity_are_written_aloud() {
         read.notes.iter().map(|n| n.velocity.get()).collect::<Vec<_>>()
     };
     assert_eq!(silent([0, 0]), [80, 80]);
-    // One that is loud tells that the other is meant to be silent.
+    // A loud one shows that the other is intended to be silent.
     assert_eq!(silent([0, 7]), [7]);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Damaged files: what lenient reading makes of them can be written, and from then on stays as
-    /// it is.
+    /// Damaged files: the result of lenient reading can be written, and from then on does not
+    /// change.
     #[test]
     fn what_was_read_can_be_written(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),

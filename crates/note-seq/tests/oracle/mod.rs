@@ -1,4 +1,4 @@
-//! A file as the JSON object that the Python oracle prints: the results of `note_seq` and of
+//! A file as the JSON object printed by the Python oracle: the results of `note_seq` and of
 //! Magenta's converters. The tests, the example `summary` and `cargo xtask parity notes` share this
 //! file.
 
@@ -35,11 +35,11 @@ pub(crate) struct Summary {
     pub(crate) instrument_names: std::collections::BTreeMap<u32, String>,
     /// All notes.
     pub(crate) notes: Vec<NoteRow>,
-    /// How many of each.
+    /// Numbers of each.
     pub(crate) counts: SummaryCounts,
-    /// The whole sequence on the grid of sixteenths, or why not.
+    /// The whole sequence on the grid of sixteenths, or the error.
     pub(crate) quantized: SummaryQuantized,
-    /// The stretches of constant tempo and meter.
+    /// The sections of constant tempo and meter.
     pub(crate) segments: Vec<SummarySegment>,
 }
 
@@ -54,11 +54,11 @@ pub(crate) struct SummaryCounts {
     pub(crate) pitch_bends: usize,
 }
 
-/// A quantized sequence, or the name of the error class that Python raises.
+/// A quantized sequence, or the name of the error class raised by Python.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum SummaryQuantized {
-    /// It can be quantized.
+    /// Quantizing succeeds.
     Steps {
         /// Length in steps.
         total_steps: Step,
@@ -68,27 +68,27 @@ pub(crate) enum SummaryQuantized {
         /// All notes.
         notes: Vec<QuantizedRow>,
     },
-    /// It cannot.
+    /// Quantizing fails.
     Error {
         /// Python's error class.
         error: String,
     },
 }
 
-/// A stretch of constant tempo and meter. The windows are sorted lists of labels.
+/// A section of constant tempo and meter. The windows are sorted lists of labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SummarySegment {
-    /// Where it begins in the file.
+    /// Its start in the file.
     pub(crate) start: Seconds,
-    /// Its length up to its last note's end.
+    /// Its length, up to the end of its last note.
     pub(crate) total_time: Seconds,
-    /// How many notes begin in it.
+    /// Number of notes that begin in it.
     pub(crate) notes: usize,
     /// Time and quarter notes per minute.
     pub(crate) tempos: Vec<(Seconds, f64)>,
     /// Time, numerator, denominator.
     pub(crate) time_signatures: Vec<(Seconds, u32, u32)>,
-    /// The stretch on the grid of sixteenths, or why not.
+    /// The section on the grid of sixteenths, or the error.
     pub(crate) quantized: SummaryQuantized,
     /// Two-bar melodies of programs 0 to 31.
     pub(crate) mel2: Vec<Vec<u16>>,
@@ -98,11 +98,11 @@ pub(crate) struct SummarySegment {
     pub(crate) drums2: Vec<Vec<u16>>,
     /// Sixteen-bar drums.
     pub(crate) drums16: Vec<Vec<u16>>,
-    /// Sixteen-bar trios: melody, bass and drums. Repetitions stay.
+    /// Sixteen-bar trios: melody, bass and drums. Repetitions are kept.
     pub(crate) trio16: Vec<[Vec<u16>; 3]>,
 }
 
-/// Everything the oracle prints of a file that could be read.
+/// Everything the oracle prints for a readable file.
 pub(crate) fn summary(read: &ReadFile) -> Summary {
     let sequence = &read.sequence;
     Summary {
@@ -209,7 +209,7 @@ fn python_class(error: &QuantizeError) -> &'static str {
         QuantizeError::MultipleTimeSignatures { .. } => "MultipleTimeSignatureError",
         QuantizeError::BadTimeSignature { .. } => "BadTimeSignatureError",
         QuantizeError::NegativeTime { .. } => "NegativeTimeError",
-        // An error that Python doesn't have differs from all of its classes.
+        // An error that Python doesn't have, different from all of its classes.
         _ => "UnknownError",
     }
 }

@@ -1,20 +1,44 @@
-//! `Model.encode` and `Model.inspect`: tunes as windows and latents.
+//! `Model.encode`, `Model.decode` and `Model.inspect`: tunes as windows and latents, and back.
 
 use controlgen::encode::posteriors;
+use controlgen::generate::{Controls, Decoding};
 use pyo3::prelude::*;
 use serde_json::json;
 
 use super::Model;
-use super::options::TuneArg;
-use crate::arrays::matrix;
+use super::options::{Control, Sounding, TuneArg};
+use crate::arrays::{latents, matrix};
 use crate::error::Outcome;
+use crate::interrupt::Interrupt;
+use crate::notes::NoteSequence;
 use crate::values::to_python;
 
-/// A tune or several.
+/// One or several tunes.
 #[derive(FromPyObject)]
 pub(super) enum TunesArg {
     One(TuneArg),
     Several(Vec<TuneArg>),
+}
+
+/// Music from latents.
+pub(super) fn decode(
+    model: &Model,
+    z: &Bound<'_, PyAny>,
+    given: &Control,
+    sounding: &Sounding,
+    decoding: Decoding,
+) -> Outcome<NoteSequence> {
+    let (py, z) = (z.py(), latents(z, model.z_size)?);
+    let interrupt = Interrupt::default();
+    let music = py.detach(|| {
+        let session = model.session();
+        let model = session.model();
+        let controls = Controls::of_latents(model, session.styles_if_any(), given.request())?;
+        let control = controls.of(0, &z, z.len() / model.z_size().max(1), decoding.seed);
+        let windows = decoding.decode_while(model, &z, &control, &|| interrupt.go_on())?;
+        Outcome::Ok(sounding.music(model, &windows)?.into())
+    });
+    interrupt.result(music)
 }
 
 /// Posteriors of the windows of tunes, all encoded together.
@@ -61,7 +85,7 @@ pub(super) fn encode<'py>(
     }
 }
 
-/// Describes the windows that a model takes of a tune.
+/// Describes the windows that a model makes from a tune.
 pub(super) fn inspect<'py>(
     py: Python<'py>,
     model: &Model,

@@ -9,7 +9,7 @@ use evaluation::{EvalReport, EvalRequest, Scope, check_report, evaluate, write_r
 
 use crate::error::{Outcome, refused};
 
-/// A scope by its name.
+/// A scope by name.
 pub(super) fn scope(name: &str) -> Outcome<Scope> {
     match name {
         "all" => Ok(Scope::All),
@@ -18,14 +18,14 @@ pub(super) fn scope(name: &str) -> Outcome<Scope> {
     }
 }
 
-/// Evaluates a model; writes the report to a folder, if there is one.
+/// Evaluates a model; writes the report to a folder, if one is given.
 pub(super) fn run(
     session: &Session,
     request: &EvalRequest,
     out: Option<&Path>,
 ) -> Outcome<EvalReport> {
     let model = session.model();
-    // What this program did not write stays; better to know before the work than after it.
+    // Files of other programs are kept; checked before the work rather than after it.
     let overwrite = Overwrite::default();
     if let Some(folder) = out {
         check_report(folder, overwrite)?;

@@ -7,8 +7,8 @@ use controlgen::style::StyleFolders;
 
 use crate::error::Outcome;
 
-/// Opens a model in the package by its name, or a folder; added styles are kept in `styles_folder`
-/// or in the usual place.
+/// Opens a model in the package by name, or a folder; added styles are stored in `styles_folder` or
+/// in the default location.
 pub(super) fn open(model: Option<&Path>, styles_folder: Option<&Path>) -> Outcome<Session> {
     let folder = models::model_folder(model)?;
     let device = musicvae::device::parse("flex")?;

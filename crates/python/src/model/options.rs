@@ -41,7 +41,7 @@ impl Control {
 
 /// A meter by its signature.
 fn meter_of((numerator, denominator): (u32, u32)) -> Outcome<Meter> {
-    // Bars that would be cut or joined when the music is read have another length than asked for.
+    // Bars that would be cut or joined when reading music would not have the requested length.
     let is_whole = |meter: &Meter| {
         let ticks_per_whole = 4 * u64::from(TICKS_PER_QUARTER);
         u64::from(meter.bar()) * u64::from(denominator) == ticks_per_whole * u64::from(numerator)
@@ -70,19 +70,24 @@ impl Sounding {
         Ok(Self { qpm, key: key.map(str::parse).transpose()? })
     }
 
+    /// The key asked for.
+    pub(super) fn key(&self) -> Option<Key> {
+        self.key
+    }
+
     /// How music without a tune is played.
     pub(super) fn playback(&self) -> NoteListPlayback {
         let usual = NoteListPlayback::default();
         NoteListPlayback { qpm: self.qpm.unwrap_or(usual.qpm), ..usual }
     }
 
-    /// How music of a tune is played: like the tune.
+    /// Playback settings for music made from a tune: those of the tune.
     pub(super) fn of_tune(&self, tune: &Tune) -> NoteListPlayback {
         let own = tune.qpm.clamp(4.0, 1000.0);
         NoteListPlayback { qpm: self.qpm.unwrap_or(own), ..tune.playback }
     }
 
-    /// Windows as music in the key asked for.
+    /// Windows as music in the requested key.
     pub(super) fn music(
         &self,
         model: &Model,
@@ -115,7 +120,7 @@ pub(super) enum TuneArg {
 }
 
 impl TuneArg {
-    /// Its windows of a model.
+    /// The windows of the tune for a model.
     pub(super) fn tune(&self, model: &Model, track: Option<u32>) -> Result<Tune, TuneError> {
         let options = TuneOptions { track };
         match self {

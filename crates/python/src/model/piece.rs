@@ -9,16 +9,16 @@ use crate::error::Outcome;
 use crate::notes::NoteSequence;
 use crate::values::to_python;
 
-/// A new piece, with what is known of it.
+/// A new piece, with its properties.
 #[pyclass(frozen, get_all, module = "controlgen")]
 pub(crate) struct Piece {
     /// The music.
     sequence: Py<NoteSequence>,
     /// Latents of its windows, `[n_windows, z_size]`.
     z: Py<PyArray2<f32>>,
-    /// The style asked for, or None.
+    /// The requested style, or None.
     style: Option<String>,
-    /// Membership in the style asked for after encoding it again, mean over its windows, or None.
+    /// Membership in the requested style after encoding it again, mean over its windows, or None.
     membership: Option<f64>,
     /// Responsibility of each component after encoding it again, mean over its windows, `[K]`, or
     /// None for a model without styles.
@@ -27,11 +27,11 @@ pub(crate) struct Piece {
     copy: Option<Py<PyAny>>,
     /// Its form, for example `ABAB'`; None if it was not composed.
     form: Option<String>,
-    /// What happened to the tune that it comes from.
+    /// Warnings about the tune that it was made from.
     warnings: Vec<String>,
 }
 
-/// A piece before Python has it.
+/// A piece before it is converted to a Python object.
 #[derive(Default)]
 pub(super) struct NewPiece {
     pub(super) sequence: note_seq::NoteSequence,
@@ -45,7 +45,7 @@ pub(super) struct NewPiece {
 }
 
 impl NewPiece {
-    /// The piece for Python; `z_size` is the width of its latents.
+    /// Converts the piece to a Python object; `z_size` is the width of its latents.
     pub(super) fn publish(self, py: Python<'_>, z_size: usize) -> Outcome<Piece> {
         let copy = self.copy.map(|copy| to_python(py, &copy).map(Bound::unbind)).transpose()?;
         Ok(Piece {
@@ -90,7 +90,7 @@ pub(crate) struct Mix {
     pub(super) membership_before: f64,
     /// Membership of the mix after encoding it again.
     pub(super) membership_after: f64,
-    /// What happened to the tune.
+    /// Warnings about the tune.
     pub(super) warnings: Vec<String>,
 }
 

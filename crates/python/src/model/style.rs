@@ -1,14 +1,14 @@
-//! `Style`, and the styles that methods of `Model` take.
+//! `Style`, and the style arguments of methods of `Model`.
 
-use controlgen::generate::{GenerateError, Target};
-use controlgen::style::{Style as Entry, Styles};
+use controlgen::generate::StyleChoice;
+use controlgen::style::Style as Entry;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::{Outcome, refused};
 use crate::values::to_python;
 
-/// A style: some components of the model's mixture, or what was made of a few pieces.
+/// A style: some components of the model's mixture, or the estimate from a few pieces.
 #[pyclass(frozen, module = "controlgen")]
 #[derive(Clone)]
 pub(crate) struct Style {
@@ -29,43 +29,43 @@ impl Style {
         &self.inner.name
     }
 
-    /// Components of the mixture that it stands for; empty for a style that was added.
+    /// Components of the mixture it consists of; empty for an added style.
     #[getter]
     fn components(&self) -> Vec<usize> {
         self.inner.components.clone()
     }
 
-    /// Share of the training windows.
+    /// Fraction of the training windows.
     #[getter]
     fn share(&self) -> f64 {
         self.inner.share
     }
 
-    /// Whether it was made of a user's pieces.
+    /// Whether it was made from a user's pieces.
     #[getter]
     fn is_added(&self) -> bool {
         self.inner.is_added()
     }
 
-    /// Whether it is left out of lists.
+    /// Whether it is hidden in lists.
     #[getter]
     fn is_hidden(&self) -> bool {
         self.inner.hidden
     }
 
-    /// How its music differs from the corpus, in words, the largest difference first.
+    /// The differences of its music from the corpus, in words, the largest first.
     #[getter]
     fn words(&self) -> Vec<String> {
         self.inner.card.as_ref().map_or_else(Vec::new, |card| card.words.clone())
     }
 
-    /// The nearest training windows: files with their bars, from 0.
+    /// The nearest training windows: files with their bars, counted from 0.
     #[getter]
     fn nearest(&self) -> Vec<(String, u32)> {
         self.inner.nearest.iter().map(|at| (at.file.clone(), at.start_bar)).collect()
     }
 
-    /// Everything that is known of it.
+    /// All information about the style.
     fn to_dict<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyAny>> {
         to_python(py, &self.inner)
     }
@@ -76,7 +76,7 @@ impl Style {
     }
 }
 
-/// A style by its name, its number in the list, or itself.
+/// A style by name, by its number in the list, or itself.
 #[derive(FromPyObject)]
 pub(super) enum StyleArg {
     Style(Py<Style>),
@@ -85,7 +85,7 @@ pub(super) enum StyleArg {
 }
 
 impl StyleArg {
-    /// What [`Styles::find`] takes.
+    /// The argument for [`Styles::find`].
     pub(super) fn text(&self) -> String {
         match self {
             Self::Style(style) => style.get().inner.name.clone(),
@@ -95,63 +95,28 @@ impl StyleArg {
     }
 }
 
-/// The styles of new pieces.
-pub(super) enum StyleChoice {
-    /// Drawn by their shares.
-    ByShare,
-    /// One, or several by weight.
-    Blend(Vec<(String, f64)>),
-    /// From the first to the last.
-    Path(Vec<String>),
-}
-
-impl StyleChoice {
-    /// From the arguments `style` and `path` of `generate`.
-    pub(super) fn of(
-        style: Option<&Bound<'_, PyAny>>,
-        path: Option<Vec<StyleArg>>,
-    ) -> Outcome<Self> {
-        match (style, path) {
-            (Some(_), Some(_)) => Err(refused("style and path are both given; leave one out")),
-            (None, Some(path)) => Ok(Self::Path(path.iter().map(StyleArg::text).collect())),
-            (None, None) => Ok(Self::ByShare),
-            (Some(style), None) => match style.cast::<PyDict>() {
-                Ok(weights) => {
-                    let parts = weights.iter().map(|(style, weight)| {
-                        let (style, weight) = (style.extract::<StyleArg>()?, weight.extract()?);
-                        if f64::is_finite(weight) && weight > 0.0 {
-                            return Ok((style.text(), weight));
-                        }
-                        let name = style.text();
-                        Err(refused(format!(
-                            "the weight of `{name}` is {weight}; above 0 is allowed"
-                        )))
-                    });
-                    parts.collect::<Outcome<_>>().map(Self::Blend)
-                }
-                Err(_) => Ok(Self::Blend(vec![(style.extract::<StyleArg>()?.text(), 1.0)])),
-            },
-        }
-    }
-
-    /// The targets with the number of pieces of each.
-    pub(super) fn targets<'a>(
-        &self,
-        styles: &'a Styles,
-        n: usize,
-        seed: u64,
-    ) -> Result<Vec<(Target<'a>, usize)>, GenerateError> {
-        match self {
-            Self::ByShare => Target::drawn_by_share(styles, n, seed),
-            Self::Blend(parts) => {
-                let parts: Vec<(&str, f64)> =
-                    parts.iter().map(|(name, weight)| (name.as_str(), *weight)).collect();
-                Ok(vec![(Target::blend(styles, &parts)?, n)])
+/// The styles of new pieces, from the arguments `style` and `path` of `generate`.
+pub(super) fn choice(
+    style: Option<&Bound<'_, PyAny>>,
+    path: Option<Vec<StyleArg>>,
+) -> Outcome<StyleChoice> {
+    match (style, path) {
+        (Some(_), Some(_)) => Err(refused("style and path are both given; leave one out")),
+        (None, Some(path)) => Ok(StyleChoice::Path(path.iter().map(StyleArg::text).collect())),
+        (None, None) => Ok(StyleChoice::ByShare),
+        (Some(style), None) => match style.cast::<PyDict>() {
+            Ok(weights) => {
+                let parts = weights.iter().map(|(style, weight)| {
+                    let (style, weight) = (style.extract::<StyleArg>()?, weight.extract()?);
+                    if f64::is_finite(weight) && weight > 0.0 {
+                        return Ok((style.text(), weight));
+                    }
+                    let name = style.text();
+                    Err(refused(format!("the weight of `{name}` is {weight}; above 0 is allowed")))
+                });
+                parts.collect::<Outcome<_>>().map(StyleChoice::Blend)
             }
-            Self::Path(names) => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                Ok(vec![(Target::path(styles, &names)?, n)])
-            }
-        }
+            Err(_) => Ok(StyleChoice::Blend(vec![(style.extract::<StyleArg>()?.text(), 1.0)])),
+        },
     }
 }

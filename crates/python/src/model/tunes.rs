@@ -16,9 +16,11 @@ use numpy::{AllowTypeChange, PyArrayLike1, PyArrayMethods as _};
 use pyo3::prelude::*;
 
 use super::options::{Control, Sounding, TuneArg};
-use super::piece::NewPiece;
+use super::piece::{Mix, NewPiece};
 use super::style::{Style, StyleArg};
+use crate::arrays::matrix;
 use crate::error::{Outcome, refused};
+use crate::notes::NoteSequence as Notes;
 
 /// Program of a mix's second voice if windows are single lines: a vibraphone.
 const SECOND_VOICE: u8 = 11;
@@ -34,6 +36,21 @@ pub(super) struct NewMix {
     pub(super) warnings: Vec<String>,
 }
 
+impl NewMix {
+    /// The mix for Python; `z_size` is the width of its latents.
+    pub(super) fn publish(self, py: Python<'_>, z_size: usize) -> Outcome<Mix> {
+        Ok(Mix {
+            sequence: Py::new(py, Notes::from(self.sequence))?,
+            duet: Py::new(py, Notes::from(self.duet))?,
+            z: matrix(py, self.z, z_size)?.unbind(),
+            style: self.style,
+            membership_before: self.membership_before,
+            membership_after: self.membership_after,
+            warnings: self.warnings,
+        })
+    }
+}
+
 /// The style that is mixed into a tune, and how.
 pub(super) struct MixArgs {
     pub(super) style: StyleArg,
@@ -42,7 +59,7 @@ pub(super) struct MixArgs {
     pub(super) decoding: Decoding,
 }
 
-/// A method of mixing by its name.
+/// A method of mixing by name.
 pub(super) fn mix_method(name: &str) -> Outcome<MixMethod> {
     match name {
         "transport" => Ok(MixMethod::Transport),
@@ -51,7 +68,7 @@ pub(super) fn mix_method(name: &str) -> Outcome<MixMethod> {
     }
 }
 
-/// Windows made from those of a tune as music, in the tune's keys.
+/// Windows made from those of a tune, as music in the tune's keys.
 fn like(
     session: &Session,
     tune: &Tune,
@@ -78,7 +95,7 @@ pub(super) fn mix(
     let request = MixRequest { style, strength, method, decoding };
     let mixed = mix_while(model, styles, &windows, &request, go_on)?;
     let playback = sounding.of_tune(tune);
-    // A mix of several instruments keeps them.
+    // A mix of several instruments keeps their programs.
     let programs = match model.form() {
         WindowForm::Steps(_) => [Program::saturating(SECOND_VOICE); 6],
         WindowForm::Notes(_) => playback.programs,
@@ -99,7 +116,7 @@ pub(super) fn mix(
     })
 }
 
-/// Varies a tune `n` times.
+/// Makes `n` variations of a tune.
 pub(super) fn similar(
     session: &Session,
     tune: &Tune,
@@ -139,7 +156,7 @@ pub(super) enum End {
 }
 
 impl End {
-    /// From an argument: a style, `"style:NAME"`, a tune, or a latent.
+    /// Parses an argument: a style, `"style:NAME"`, a tune, or a latent.
     pub(super) fn of(end: &Bound<'_, PyAny>) -> Outcome<Self> {
         if let Ok(style) = end.extract::<Py<Style>>() {
             return Ok(Self::Style(StyleArg::Style(style).text()));
@@ -156,7 +173,7 @@ impl End {
         Ok(Self::Latent(z.to_vec()?))
     }
 
-    /// Its latent, with the meter or chords asked for, or its own.
+    /// Its latent, with the requested meter or chords, or its own.
     fn latent(&self, session: &Session, given: &Control, seed: u64) -> Outcome<LatentEnd> {
         let request = given.request();
         match self {
@@ -174,7 +191,7 @@ impl End {
     }
 }
 
-/// A method of interpolation by its name.
+/// A method of interpolation by name.
 pub(super) fn interpolation(name: &str) -> Outcome<Interpolation> {
     match name {
         "slerp" => Ok(Interpolation::Slerp),
@@ -193,7 +210,7 @@ pub(super) fn interpolate(
     let model = session.model();
     let ends = ends.iter().map(|end| end.latent(session, given, decoding.seed));
     let ends = ends.collect::<Outcome<Vec<_>>>()?;
-    // The meter or chords of the first.
+    // The meter or chords of the first one.
     let control = ends.first().map(|end| end.control.clone()).unwrap_or_default();
     let ends: Vec<Vec<f32>> = ends.into_iter().map(|end| end.z).collect();
     let latents = path_between(&ends, steps, interpolation)?;

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use super::NoteSequence;
 use crate::arrays::table;
 
-/// Notes on a grid, made by `NoteSequence.quantize`. It never changes.
+/// Notes on a grid, created by `NoteSequence.quantize`. Immutable.
 #[pyclass(frozen, eq, module = "controlgen")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct QuantizedSequence {
@@ -28,7 +28,7 @@ impl QuantizedSequence {
         self.inner.total_steps
     }
 
-    /// Steps per bar, not always a whole number.
+    /// Steps per bar, not always an integer.
     #[getter]
     fn steps_per_bar(&self) -> Option<f64> {
         self.inner.steps_per_bar()

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use crate::arrays::{Record, column};
 use crate::error::{Outcome, refused};
 
-/// Velocity of notes without one, as in the JSON form.
+/// Velocity of notes without one, same as in the JSON form.
 const VELOCITY: i64 = 80;
 
 /// Appends the bytes of numbers.
@@ -110,7 +110,7 @@ impl Record for PitchBend {
     }
 }
 
-/// Notes of a structured array, a table, or a dictionary of arrays.
+/// Notes from a structured array, a table, or a dictionary of arrays.
 pub(super) fn notes(data: &Bound<'_, PyAny>) -> Outcome<Vec<Note>> {
     let (starts, ends) = (column::<f64>(data, "start_time")?, column::<f64>(data, "end_time")?);
     let pitches = column::<i64>(data, "pitch")?;

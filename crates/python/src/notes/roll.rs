@@ -3,7 +3,7 @@
 use numpy::{PyArray1, PyArray2, PyArrayMethods as _};
 use pyo3::prelude::*;
 
-/// What sounds in each frame. All arrays are `[n_frames, 128]`.
+/// The sounding pitches of each frame. All arrays are `[n_frames, 128]`.
 #[pyclass(frozen, get_all, module = "controlgen")]
 pub(crate) struct PianoRoll {
     /// Frames per second.
@@ -12,7 +12,7 @@ pub(crate) struct PianoRoll {
     active: Py<PyArray2<bool>>,
     /// Whether a note of the pitch starts in the frame.
     onsets: Py<PyArray2<bool>>,
-    /// Velocity of the note that sounds, 0 to 127.
+    /// Velocity of the sounding note, 0 to 127.
     velocities: Py<PyArray2<u8>>,
 }
 

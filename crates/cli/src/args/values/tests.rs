@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn chords_are_read_by_their_symbols() {
-    // C, A minor, none, G seventh as G.
+    // C, A minor, no chord, G seventh as G.
     assert_eq!(*chords("C Am | N.C., G7").unwrap(), [1, 22, 0, 8]);
     assert!(chords("C Hm").unwrap_err().contains("\"Hm\""), "{:?}", chords("C Hm"));
     assert!(chords(" | ").is_err());
@@ -18,7 +18,7 @@ fn a_meter_is_one_whose_bars_stay_whole() {
     };
     assert_eq!(signature("6/8"), (6, 8));
     assert_eq!(signature(" 12 / 8"), (12, 8));
-    // These would be cut into bars of 3/4, or joined, where music is read.
+    // When reading music, these would be cut into bars of 3/4, or joined.
     for text in ["33/4", "9/4", "7/32", "0/4", "4/0"] {
         assert!(meter(text).unwrap_err().contains("a sixteenth to six quarters"), "{text}");
     }

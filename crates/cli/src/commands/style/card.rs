@@ -1,11 +1,11 @@
-//! Style cards for people.
+//! Style cards for the terminal.
 
 use controlgen::style::{AddedStyle, Card, Share, Style, UsedFile};
 use note_seq::features::Feature;
 
 use crate::output::table;
 
-/// Names of note lengths in sixteenths, where they have one.
+/// Names of note lengths in sixteenths, if they have one.
 const LENGTHS: [(usize, &str); 8] = [
     (1, "sixteenths"),
     (2, "eighths"),
@@ -16,9 +16,9 @@ const LENGTHS: [(usize, &str); 8] = [
     (12, "dotted halves"),
     (16, "a bar or longer"),
 ];
-/// Parts of a histogram that are named.
+/// Maximum number of parts of a histogram that are named.
 const MOST: usize = 4;
-/// The smallest semitones of a histogram of intervals.
+/// The smallest interval of a histogram, in semitones.
 const LOWEST_INTERVAL: i64 = -12;
 
 /// A description of a style in a few words.
@@ -30,7 +30,7 @@ pub(super) fn words(style: &Style) -> String {
     }
 }
 
-/// Where the nearest windows are; bars count from 1.
+/// The locations of the nearest windows; bars are counted from 1.
 pub(super) fn nearest(style: &Style) -> String {
     let place = |source: &controlgen::style::WindowSource| {
         format!("{} bar {}", source.file, source.start_bar + 1)
@@ -42,7 +42,7 @@ pub(super) fn nearest(style: &Style) -> String {
 pub(super) fn lines(style: &Style, added: Option<&AddedStyle>) -> Vec<String> {
     let mut lines = vec![match (&style.added, style.components.as_slice()) {
         (Some(added), _) => format!(
-            "{}: added, of {} windows; {:.0} % of it comes from the model's own styles",
+            "{}: added, from {} windows; {:.0} % of it comes from the model's own styles",
             style.name,
             added.n_windows,
             100.0 * added.prior_share
@@ -136,14 +136,14 @@ fn largest(histogram: &[f64], name: impl Fn(usize) -> String) -> String {
         .join(", ")
 }
 
-/// A histogram as a row of bars, the largest of full height.
+/// A histogram as a row of bars; the largest one has full height.
 fn bars(histogram: &[f64]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = histogram.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     histogram
         .iter()
         .map(|share| {
-            // The highest bar that the share reaches.
+            // The highest bar reached by the value.
             let reached =
                 (1..=BARS.len()).rev().find(|n| share / most * BARS.len() as f64 > *n as f64 - 1.0);
             reached.map_or(' ', |n| BARS[n - 1])
@@ -151,7 +151,7 @@ fn bars(histogram: &[f64]) -> String {
         .collect()
 }
 
-/// What was used of a file; bars count from 1.
+/// The parts of a file that were used; bars are counted from 1.
 pub(super) fn used_lines(used: &UsedFile) -> Vec<String> {
     let mut lines: Vec<String> = used
         .tracks

@@ -10,7 +10,7 @@ use super::super::Context;
 use super::{card, load};
 use crate::args::{StyleChange, StylesArgs};
 
-/// A change for programs.
+/// A change, for JSON output.
 #[derive(Serialize)]
 struct Changed {
     done: &'static str,
@@ -19,12 +19,12 @@ struct Changed {
     file: Option<PathBuf>,
 }
 
-/// Adding for programs.
+/// The result of adding a style, for JSON output.
 #[derive(Serialize)]
 struct Added {
     #[serde(flatten)]
     report: AddReport,
-    /// From the loaded model to the kept style.
+    /// Duration from the loaded model to the stored style, in seconds.
     add_seconds: f64,
 }
 
@@ -41,8 +41,8 @@ pub(super) fn add(
     context.output.result(&added, || {
         let report = &added.report;
         let mut lines = vec![format!(
-            "{}: added, of {} windows in {:.2} s; {:.0} % of it comes from the model's own styles; \
-             kept in {}",
+            "{}: added, from {} windows in {:.2} s; {:.0} % of it comes from the model's own styles; \
+             stored in {}",
             report.name,
             report.n_windows,
             added.add_seconds,
@@ -102,7 +102,7 @@ fn set_hidden(
     hidden: bool,
 ) -> anyhow::Result<Changed> {
     let (_, mut styles) = load(context, of)?;
-    // Nothing changes unless there are all of them.
+    // Nothing changes unless all of them exist.
     let found: Vec<String> = find_all(&styles, names)?;
     for name in &found {
         styles.set_hidden(name, hidden)?;
@@ -125,7 +125,7 @@ fn export(context: &Context, of: &StylesArgs, style: &str, out: &Path) -> anyhow
     Ok(Changed { done: "exported", styles: vec![exported.name], file: Some(out.to_owned()) })
 }
 
-/// The names of styles, by name or number, each once.
+/// The names of styles, given by name or number, without duplicates.
 fn find_all(styles: &controlgen::style::Styles, names: &[String]) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for name in names {

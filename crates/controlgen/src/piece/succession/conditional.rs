@@ -7,20 +7,6 @@ use rand_distr::StandardNormal;
 
 use super::coordinates::{project, unproject};
 
-/// Half the logarithm of the determinant of a covariance: the sum of the logarithms of its Cholesky
-/// factor's diagonal.
-pub(super) fn half_log_det(gaussian: &Gaussian) -> f64 {
-    let d = gaussian.mean().len();
-    let mut unit = vec![0.0; d];
-    let mut sum = 0.0;
-    for i in 0..d {
-        unit[i] = 1.0;
-        sum += (gaussian.unstandardize(&unit)[i] - gaussian.mean()[i]).ln();
-        unit[i] = 0.0;
-    }
-    sum
-}
-
 /// The distribution of a window given others near it.
 #[derive(Clone, Debug)]
 pub struct Conditional {
@@ -113,9 +99,24 @@ impl Next<'_> {
 
     /// The logarithm of the density at a latent on the active dimensions, in nats.
     pub fn log_density(&self, z: &[f64]) -> f64 {
-        let mut y = project(z, &self.of.center, &self.of.axes);
+        self.log_density_along(&self.along(z))
+    }
+
+    /// How much more probable a latent is than after other windows of the same succession, in nats.
+    pub fn log_ratio(&self, other: &Next<'_>, z: &[f64]) -> f64 {
+        let y = self.along(z);
+        self.log_density_along(&y) - other.log_density_along(&y)
+    }
+
+    /// A latent along the principal axes.
+    pub(in crate::piece) fn along(&self, z: &[f64]) -> Vec<f64> {
+        project(z, &self.of.center, &self.of.axes)
+    }
+
+    /// The logarithm of the density at coordinates along the principal axes.
+    pub(in crate::piece) fn log_density_along(&self, y: &[f64]) -> f64 {
         let constant = 0.5 * y.len() as f64 * std::f64::consts::TAU.ln();
-        let rest = y.split_off(y.len() - self.rest.len());
+        let (y, rest) = y.split_at(y.len() - self.rest.len());
         let of_rest = rest
             .iter()
             .zip(&self.rest)

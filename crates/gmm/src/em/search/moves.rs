@@ -18,10 +18,10 @@ use std::borrow::Cow;
 
 /// Lloyd iterations of a split.
 const LLOYD: usize = 10;
-/// Pairs of groups whose merger is considered, per group: those with the closest means.
+/// Number of merge candidates per group: those with the closest means.
 const PAIRS_PER_GROUP: usize = 3;
-/// Minimum number of rows of a part, besides one more than features where covariances are full:
-/// smaller parts fit their rows by accident.
+/// Minimum number of rows of a part, in addition to the number of features plus one for full
+/// covariances: smaller parts fit their rows by chance.
 const LEAST_ROWS: usize = 4;
 
 /// Merging two groups and splitting a third.
@@ -50,8 +50,8 @@ impl Move {
     }
 }
 
-/// All moves that may be worth trying from `labels`, the most promising first. `round` numbers the
-/// calls of one start, `points` are the samples in each view.
+/// All moves worth trying from `labels`, the most promising first. `round` numbers the calls of one
+/// start; `points` are the samples in each view.
 pub(super) fn moves(
     start: &Start<'_>,
     round: u32,
@@ -87,7 +87,7 @@ pub(super) fn moves(
     moves
 }
 
-/// The best way to split a group that was found.
+/// The best split found for a group.
 struct Split {
     gain: f64,
     /// Rows of the smaller part.
@@ -104,7 +104,7 @@ struct Groups<'a> {
     start: &'a Start<'a>,
     samples: &'a Samples<'a>,
     shape: CovarianceType,
-    /// The samples' rows; whitened by the covariance within groups where covariances are tied.
+    /// The samples' rows; whitened by the covariance within groups for tied covariances.
     rows: Cow<'a, [f64]>,
     moments: Vec<Moments>,
     values: Vec<f64>,
@@ -136,7 +136,7 @@ impl<'a> Groups<'a> {
         groups
     }
 
-    /// Rough number of operations on a group of `n` rows.
+    /// Approximate number of operations for a group of `n` rows.
     fn operations(&self, n: usize) -> usize {
         let d = self.samples.n_features();
         if self.shape == CovarianceType::Full { (n + d) * d * d } else { 100 * n * d }
@@ -162,7 +162,8 @@ impl<'a> Groups<'a> {
                     Err(_) => return f64::NEG_INFINITY,
                 }
             }
-            // Rows are whitened: the change of a pooled determinant is that of a sum of squares.
+            // Rows are whitened, so the change of the pooled determinant is that of a sum of
+            // squares.
             CovarianceType::Tied => moments.variances().iter().sum::<f64>(),
             CovarianceType::Diag => moments.variances().iter().map(|v| (v + reg).ln()).sum(),
             CovarianceType::Spherical => {
@@ -316,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_first_move_puts_a_misplaced_component_right() {
-        // The first group is cut in halves, the other two are together.
+        // The first group is cut in half, the other two are joined.
         let labels = (0..30).map(|i| if i < 5 { 0 } else { 2 - usize::from(i < 10) });
         let labels: Vec<usize> = labels.collect();
         for covariance_type in [CovarianceType::Full, CovarianceType::Diag] {

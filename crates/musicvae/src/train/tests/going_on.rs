@@ -212,12 +212,12 @@ fn a_loss_that_runs_away_stops_the_run_with_the_checkpoints_before_it() {
     let (mut trainer, mut ear) = (trainer(training), Ear::default());
     let plan = Plan { checkpoint_every: 1, evaluate_every: 1000, ..plan(200) };
     let error = run(&mut trainer, windows(&tokens), windows(&tokens), &plan, &mut ear).unwrap_err();
-    let (TrainError::Exploded { step, .. } | TrainError::NotFinite { step, .. }) = error else {
+    let (TrainError::Diverged { step, .. } | TrainError::NotFinite { step, .. }) = error else {
         panic!("{error}")
     };
     assert_eq!(trainer.n_steps(), step);
     // No checkpoint was saved while the loss was high: guessing costs 6 ln 8 nats.
-    let limit = EXPLODED_WHILE * 6.0 * 8.0_f64.ln();
+    let limit = DIVERGED_WHILE * 6.0 * 8.0_f64.ln();
     for saved in ear.saved_at() {
         let last = &ear.steps[usize::try_from(saved).unwrap() - 1];
         assert!(last.loss <= limit, "saved after {last:?}");

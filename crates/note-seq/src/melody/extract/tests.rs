@@ -1,4 +1,4 @@
-//! Extraction by hand: gaps, chords, late starts, cuts.
+//! Extraction compared with hand-made results: gaps, chords, late starts, cuts.
 
 use super::*;
 use crate::StepsPerQuarter;
@@ -37,7 +37,7 @@ fn runs(runs: &[(u16, usize)]) -> Vec<u16> {
 
 #[test]
 fn the_top_of_a_chord_stays_and_later_notes_cut_earlier_ones() {
-    // 67 over 64 and 60 for one step; 62 cuts nothing that was kept.
+    // 67 above 64 and 60 for one step; 62 ends no note that was kept.
     let found =
         melodies(&[(60, 0, 4), (64, 0, 8), (67, 0, 1), (62, 4, 8), (72, 16, 32), (60, 20, 24)]);
     assert_eq!(found.len(), 1);
@@ -88,7 +88,7 @@ fn the_end_can_be_padded_to_whole_windows() {
     let padded =
         |notes: &[(u8, Step, Step)]| labels(&extract(&sequence(notes), &options).unwrap()[0]);
     assert_eq!(padded(&[(60, 0, 16)]), runs(&[(41, 1), (0, 15), (1, 1), (0, 15)]));
-    // Two bars are whole.
+    // Two bars need no padding.
     assert_eq!(padded(&[(60, 0, 32)]), runs(&[(41, 1), (0, 31)]));
     assert_eq!(padded(&[(60, 0, 33)]).len(), 64);
 }

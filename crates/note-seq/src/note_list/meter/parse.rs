@@ -1,4 +1,4 @@
-//! Meters as users write them: `6/8`.
+//! Parsing of meters as written by users: `6/8`.
 
 use std::str::FromStr;
 
@@ -6,19 +6,19 @@ use thiserror::Error;
 
 use super::{Meter, TICKS_PER_QUARTER};
 
-/// Why a text is no [`Meter`].
+/// Reason why a text is not a [`Meter`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UnknownMeter {
     /// It is not a time signature.
     #[error("{found:?} is not a meter (allowed: 4/4, 3/4, 6/8 and the like)")]
     NoSignature {
-        /// What was found.
+        /// The text found.
         found: String,
     },
     /// Its bars are too long or too short.
     #[error("bars of {found} can't be written (allowed: bars of a sixteenth to six quarters)")]
     Bars {
-        /// What was found.
+        /// The text found.
         found: String,
     },
 }
@@ -26,8 +26,9 @@ pub enum UnknownMeter {
 impl FromStr for Meter {
     type Err = UnknownMeter;
 
-    /// A time signature of whole bars: `6/8`. Bars that would be cut or joined where music is read
-    /// ([`Meter::from_signature`]) would be of another length than asked for.
+    /// Parses a time signature of whole bars: `6/8`. Bars that would be cut or joined when reading
+    /// music ([`Meter::from_signature`]) are rejected, because their length would differ from the
+    /// requested one.
     fn from_str(text: &str) -> Result<Self, UnknownMeter> {
         let number = |part: &str| part.trim().parse::<u32>().ok();
         let signature = text.split_once('/').and_then(|(n, d)| Some((number(n)?, number(d)?)));

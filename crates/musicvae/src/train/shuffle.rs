@@ -28,12 +28,12 @@ pub(super) fn by_corpus(seed: u64, step: u64, corpora: &[Corpus], batch_size: us
 
 /// The current epoch's permutation.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Order {
+pub(super) struct EpochShuffle {
     epoch: Option<u64>,
     permutation: Vec<usize>,
 }
 
-impl Order {
+impl EpochShuffle {
     /// The window indices of a step's batch. An epoch consists of whole batches only; a set smaller
     /// than a batch is one batch.
     pub(super) fn batch(
@@ -62,17 +62,17 @@ mod tests {
 
     #[test]
     fn an_epoch_sees_each_window_once_and_the_next_in_another_order() {
-        let mut order = Order::default();
-        let epoch = |order: &mut Order, n: u64| -> Vec<usize> {
-            (0..5).flat_map(|step| order.batch(1, n * 5 + step, 20, 4).to_vec()).collect()
+        let mut shuffle = EpochShuffle::default();
+        let epoch = |shuffle: &mut EpochShuffle, n: u64| -> Vec<usize> {
+            (0..5).flat_map(|step| shuffle.batch(1, n * 5 + step, 20, 4).to_vec()).collect()
         };
-        let (first, second) = (epoch(&mut order, 0), epoch(&mut order, 1));
+        let (first, second) = (epoch(&mut shuffle, 0), epoch(&mut shuffle, 1));
         let mut sorted = first.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..20).collect::<Vec<_>>());
         assert_ne!(first, second);
         // A run that starts in the middle of an epoch sees the same order.
-        assert_eq!(Order::default().batch(1, 7, 20, 4), &second[8..12]);
+        assert_eq!(EpochShuffle::default().batch(1, 7, 20, 4), &second[8..12]);
     }
 
     #[test]
@@ -93,6 +93,6 @@ mod tests {
 
     #[test]
     fn a_set_smaller_than_a_batch_is_one_batch() {
-        assert_eq!(Order::default().batch(1, 9, 3, 100).len(), 3);
+        assert_eq!(EpochShuffle::default().batch(1, 9, 3, 100).len(), 3);
     }
 }

@@ -3,7 +3,7 @@
 use note_seq::window::{WindowForm, notes_of_lists, outer_lines};
 use note_seq::{Family, ListNote, NoteList, NoteListEncoding};
 
-use super::form::{Form, Slot};
+use crate::piece::{Form, Slot};
 
 /// Notes that a window needs, at least, to be worth hearing without its lead.
 const LEAST_NOTES: usize = 4;

@@ -5,7 +5,7 @@ use note_seq::{NoteSequence, Tempo, Velocity};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-use super::form::Form;
+use crate::piece::Form;
 
 /// Windows of new music, at most, that are as loud as each other: eight bars of windows of two.
 const PHRASE: usize = 4;
@@ -18,7 +18,8 @@ const SLOWING_BARS: f64 = 2.0;
 ///
 /// # Examples
 /// ```
-/// use controlgen::piece::{Expression, Form};
+/// use controlgen::arrange::Expression;
+/// use controlgen::piece::Form;
 /// use note_seq::{Note, NoteSequence, Velocity};
 /// let mut music = NoteSequence::default();
 /// let velocity = Velocity::saturating(80);
@@ -147,8 +148,8 @@ impl Expression {
 mod tests {
     use note_seq::{Note, TimeSignature};
 
-    use super::super::form::Slot;
     use super::*;
+    use crate::piece::Slot;
 
     /// Quarters at 120 for some bars of 3/4.
     fn music(n_bars: u32) -> NoteSequence {

@@ -1,20 +1,20 @@
-//! The steps of [`build`](super::build) one by one, for runners that spread them over machines.
+//! The steps of [`build`](super::build) one by one, for runners that distribute them over machines.
 //!
-//! | step | where | what it leaves in the folder |
+//! | step | runs | output |
 //! |---|---|---|
-//! | [`Steps::list`] | one place | where the files of each chunk are |
-//! | [`Steps::read`] | anywhere, chunk by chunk | what each chunk's files gave |
-//! | [`Steps::group`] | one place, after all chunks | which groups each chunk's files belong to |
-//! | [`Steps::windows`] | anywhere, chunk by chunk | nothing: it hands out windows |
+//! | [`BuildStages::list`] | once | locations of the files of each chunk |
+//! | [`BuildStages::read`] | anywhere, chunk by chunk | windows and facts of each chunk's files |
+//! | [`BuildStages::group`] | once, after all chunks | groups of each chunk's files |
+//! | [`BuildStages::windows`] | anywhere, chunk by chunk | none: passes windows to a function |
 //!
-//! What is left of the windows once those that are the same are brought together is what `build`
-//! leaves. The folder must be the same one for all who take part. Nothing here locks it.
+//! After deduplication the windows equal those of `build`. All steps must use the same folder,
+//! which is not locked.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::label::Labeller;
+use super::label::Labeler;
 use super::listing::{self, Places};
 pub use super::listing::{Fetch, InStore};
 use super::merge::{self, Parts};
@@ -27,14 +27,14 @@ use crate::artifact::{ArtifactError, ArtifactResult, JsonFormat, create_folder, 
 use crate::progress::Progress;
 use crate::table::WindowRow;
 
-/// How much there is to read.
+/// Totals of a listing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// Chunks, numbered from 0.
     pub n_chunks: u32,
     /// MIDI files in them.
     pub n_files: u64,
-    /// What else there is, passed over.
+    /// Other entries, which were passed over.
     #[serde(default)]
     pub unused: Unused,
 }
@@ -50,33 +50,34 @@ impl Listing {
     }
 }
 
-/// A window that stays if it is the first of those that are the same on its side of the split.
+/// A window that is kept if it is the first of its duplicates on its side of the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Equal for windows that are the same.
+    /// Equal for duplicate windows.
     pub hash: [u8; 16],
-    /// The order of all windows: chunk, then place in the chunk.
+    /// Position in the order of all windows: chunk, then position in the chunk.
     pub number: u64,
-    /// Its row in the table. Whether a held-out one was seen in train is not known yet.
+    /// Its row in the table. Whether a held-out one also occurs in the training split is not known
+    /// yet.
     pub row: WindowRow,
 }
 
-/// A corpus in the making.
-pub struct Steps {
+/// A corpus under construction.
+pub struct BuildStages {
     options: CorpusOptions,
-    labeller: Labeller,
+    labeler: Labeler,
     folder: PathBuf,
 }
 
-impl Steps {
-    /// The steps of a corpus whose parts are, or will be, in `folder`.
+impl BuildStages {
+    /// The steps for a corpus with its parts in `folder`, existing or not.
     ///
     /// # Errors
-    /// Where the options can't be used: see [`CorpusError`].
+    /// Returns [`CorpusError`] if the options can't be used.
     pub fn new(options: CorpusOptions, folder: &Path) -> Result<Self, CorpusError> {
         options.check()?;
-        let labeller = Labeller::new(&options.labels)?;
-        Ok(Self { options, labeller, folder: folder.to_owned() })
+        let labeler = Labeler::new(&options.labels)?;
+        Ok(Self { options, labeler, folder: folder.to_owned() })
     }
 
     /// The corpus to build.
@@ -87,16 +88,16 @@ impl Steps {
     /// The listing, if it has been made.
     ///
     /// # Errors
-    /// Where it can't be read.
+    /// Returns [`ArtifactError`] if the file can't be read.
     pub fn listing(&self) -> ArtifactResult<Option<Listing>> {
         let path = self.folder.join("listing.json");
         if path.exists() { Listing::load(&path).map(Some) } else { Ok(None) }
     }
 
-    /// Lists the files below the roots, and those of stores, in the order in which they are given.
+    /// Lists the files below the roots, followed by those of stores in the given order.
     ///
     /// # Errors
-    /// See [`CorpusError`].
+    /// Returns a [`CorpusError`] if the files can't be listed.
     pub fn list(
         &self,
         in_stores: Vec<InStore>,
@@ -166,20 +167,21 @@ impl Steps {
     }
 
     /// Reads the files of those chunks that have not been read. A file that can't be used is
-    /// counted by reason and never stops the rest. `tag` sets temporary files apart from those of
-    /// others that may read the same chunk at the same time; whoever comes last is right, as all
-    /// write the same. `fetch` is asked for what lies in stores.
+    /// counted by reason and never stops the build. `tag` distinguishes temporary files from those
+    /// of other processes that may read the same chunk at the same time; the order in which they
+    /// finish doesn't matter, because all write the same bytes. `fetch` is called for files in
+    /// stores.
     ///
     /// # Errors
-    /// Where a listing can't be read or a part can't be written; [`CorpusError::Root`] where a root
-    /// is not there, as on a machine that it is not mounted on, so that its files don't count as
-    /// unreadable.
+    /// Returns an error if a listing can't be read or a part can't be written;
+    /// [`CorpusError::Root`] if a root does not exist, for example because it is not mounted on
+    /// this machine, so that its files don't count as unreadable.
     pub fn read(&self, chunks: &[u32], tag: &str, fetch: Fetch<'_>) -> Result<(), CorpusError> {
         for root in &self.options.roots {
             std::fs::metadata(root)
                 .map_err(|source| CorpusError::Root { path: root.clone(), source })?;
         }
-        let reader = FileReader { options: &self.options, labeller: &self.labeller };
+        let reader = FileReader { options: &self.options, labeler: &self.labeler };
         let (mut listed, mut sizes) = (Vec::new(), Vec::new());
         for chunk in chunks.iter().copied().filter(|chunk| !self.is_read(*chunk)) {
             let before = listed.len();
@@ -209,11 +211,11 @@ impl Steps {
         })
     }
 
-    /// Finds out which files belong together, and counts them: the report, but for the windows that
-    /// will be kept ([`CorpusReport::add_windows`]).
+    /// Determines which files belong together, and counts them. Returns the report, except for the
+    /// windows to be kept ([`CorpusReport::add_windows`]).
     ///
     /// # Errors
-    /// Where a part is missing or damaged, or the disk full.
+    /// Returns an error if a part is missing or damaged, or if the disk is full.
     pub fn group(
         &self,
         listing: &Listing,
@@ -231,10 +233,10 @@ impl Steps {
         Ok(report)
     }
 
-    /// Hands a chunk's windows to `each`, in order.
+    /// Passes a chunk's windows to `each`, in order.
     ///
     /// # Errors
-    /// Where the chunk's parts or groups are missing or damaged.
+    /// Returns an error if the chunk's parts or groups are missing or damaged.
     pub fn windows(&self, chunk: u32, each: &mut dyn FnMut(Candidate)) -> Result<(), CorpusError> {
         let mut windows = parts::windows_of(&self.folder, chunk);
         let mut groups = parts::groups_of(&self.folder, chunk);
@@ -254,12 +256,12 @@ impl Steps {
         Ok(())
     }
 
-    /// Whether a report is one of a corpus.
+    /// Checks that a report is that of a valid corpus.
     ///
     /// # Errors
-    /// [`CorpusError::NoWindows`], [`CorpusError::NoLabels`].
+    /// Returns [`CorpusError::NoWindows`] or [`CorpusError::NoLabels`] if it is not.
     pub fn check(&self, report: &CorpusReport) -> Result<(), CorpusError> {
-        check_report(&self.options, &self.labeller, report)
+        check_report(&self.options, &self.labeler, report)
     }
 }
 
@@ -278,7 +280,8 @@ mod tests {
         Vec::new()
     }
 
-    /// One by one, and what stays by hand: the first of windows that are the same on each side.
+    /// The steps one by one, with deduplication done here: the first of duplicate windows on each
+    /// side.
     #[test]
     fn the_steps_one_by_one_lead_to_the_same_corpus() {
         let folder = tempfile::tempdir().unwrap();
@@ -295,19 +298,19 @@ mod tests {
         let mut rows = Vec::new();
         read_windows(&out, |row| rows.push(row)).unwrap();
 
-        let steps = Steps::new(options, &folder.path().join("parts")).unwrap();
-        assert_eq!(steps.listing().unwrap(), None);
-        let listing = steps.list(Vec::new(), &Silent).unwrap();
-        assert_eq!(steps.listing().unwrap().as_ref(), Some(&listing));
+        let stages = BuildStages::new(options, &folder.path().join("parts")).unwrap();
+        assert_eq!(stages.listing().unwrap(), None);
+        let listing = stages.list(Vec::new(), &Silent).unwrap();
+        assert_eq!(stages.listing().unwrap().as_ref(), Some(&listing));
         let chunks: Vec<u32> = (0..listing.n_chunks).collect();
-        steps.read(&chunks, "one", &no_store).unwrap();
-        // Again, as a task that is run twice would.
-        steps.read(&chunks, "two", &no_store).unwrap();
-        assert!(chunks.iter().all(|chunk| steps.is_read(*chunk)));
-        let mut report = steps.group(&listing, &Silent).unwrap();
+        stages.read(&chunks, "one", &no_store).unwrap();
+        // Again, like a task that runs twice.
+        stages.read(&chunks, "two", &no_store).unwrap();
+        assert!(chunks.iter().all(|chunk| stages.is_read(*chunk)));
+        let mut report = stages.group(&listing, &Silent).unwrap();
         let mut windows = Vec::new();
         for chunk in chunks {
-            steps.windows(chunk, &mut |window| windows.push(window)).unwrap();
+            stages.windows(chunk, &mut |window| windows.push(window)).unwrap();
         }
         assert!(windows.is_sorted_by_key(|window| window.number));
         let in_train: BTreeSet<[u8; 16]> =
@@ -320,7 +323,7 @@ mod tests {
             .map(|window| {
                 let seen = window.row.split == Split::Heldout && in_train.contains(&window.hash);
                 let row = WindowRow { seen, ..window.row };
-                counts.count(&steps.options().kind, &row);
+                counts.count(&stages.options().kind, &row);
                 row
             })
             .collect();
@@ -336,11 +339,11 @@ mod tests {
         let midi = folder.path().join("midi");
         synthetic::write_corpus(&midi, &[0], 2, 1).unwrap();
         let options = CorpusOptions::new(vec![midi.clone()], Kind::mel_2bar());
-        let steps = Steps::new(options, &folder.path().join("parts")).unwrap();
-        steps.list(Vec::new(), &Silent).unwrap();
+        let stages = BuildStages::new(options, &folder.path().join("parts")).unwrap();
+        stages.list(Vec::new(), &Silent).unwrap();
         std::fs::rename(&midi, folder.path().join("elsewhere")).unwrap();
-        let error = steps.read(&[0], "one", &no_store).unwrap_err();
+        let error = stages.read(&[0], "one", &no_store).unwrap_err();
         assert!(matches!(error, CorpusError::Root { .. }));
-        assert!(!steps.is_read(0));
+        assert!(!stages.is_read(0));
     }
 }

@@ -1,22 +1,22 @@
-//! [`Shares`]: the responsibilities of one block of rows, component by component, negligible ones
-//! left out.
+//! [`SparseResponsibilities`]: the responsibilities of one block of rows, by component, without
+//! negligible ones.
 
 use crate::density::BLOCK_ROWS;
 use crate::kernels::diagonal::Lists;
 
-/// For each component, rows of a block and a value for each.
+/// For each component, rows of a block with a value for each.
 #[derive(Clone, Debug)]
-pub(super) struct Shares {
-    /// `[K][BLOCK_ROWS]`, of which each component's span is in use.
+pub(super) struct SparseResponsibilities {
+    /// `[K][BLOCK_ROWS]`, of which each component's span is used.
     rows: Vec<u32>,
     values: Vec<f64>,
-    /// Where each component's rows start and end.
+    /// Start and end of each component's rows.
     spans: Vec<(usize, usize)>,
-    /// The end of each span, added since [`settle`](Self::settle).
+    /// The end of each span, which was added since [`settle`](Self::settle).
     added: Vec<(usize, usize)>,
 }
 
-impl Shares {
+impl SparseResponsibilities {
     pub(super) fn new(n_components: usize) -> Self {
         Self {
             rows: vec![0; n_components * BLOCK_ROWS],
@@ -30,7 +30,7 @@ impl Shares {
         self.spans.len()
     }
 
-    /// Forgets all rows.
+    /// Removes all rows.
     pub(super) fn clear(&mut self) {
         for (k, (span, added)) in self.spans.iter_mut().zip(&mut self.added).enumerate() {
             *span = (k * BLOCK_ROWS, k * BLOCK_ROWS);
@@ -47,29 +47,29 @@ impl Shares {
         self.added[component].1 += 1;
     }
 
-    /// Rows of a component and their values.
+    /// Rows of a component, and their values.
     pub(super) fn of(&self, component: usize) -> (&[u32], &[f64]) {
         let (first, end) = self.spans[component];
         (&self.rows[first..end], &self.values[first..end])
     }
 
-    /// Rows of a component and their values, to be changed.
+    /// Rows of a component, and their values for modification.
     pub(super) fn of_mut(&mut self, component: usize) -> (&[u32], &mut [f64]) {
         let (first, end) = self.spans[component];
         (&self.rows[first..end], &mut self.values[first..end])
     }
 
-    /// Rows of all components, and the values of the lists' places.
+    /// Rows of all components, and the values at the positions of the lists.
     pub(super) fn lists(&self) -> (Lists<'_>, &[f64]) {
         (Lists { rows: &self.rows, spans: &self.spans }, &self.values)
     }
 
-    /// Adds the rows that are wanted to a component, which has had each of them at most once.
+    /// Adds the selected rows to a component, which has had each of them at most once.
     pub(super) fn extend(&mut self, component: usize, wanted: &[bool]) {
         let (first, limit) = (self.spans[component].1, (component + 1) * BLOCK_ROWS);
         let mut end = first;
-        // A row is written before it is known whether it stays, so that no branch is mispredicted;
-        // only a component that has all rows has no room for that.
+        // A row is written before it is known whether it is kept, to avoid branch mispredictions;
+        // only a component with all rows has no space for that.
         for (row, wanted) in (0_u32..).zip(wanted) {
             if end == limit {
                 break;
@@ -81,8 +81,8 @@ impl Shares {
         self.added[component].1 = end;
     }
 
-    /// The rows added to each component since [`settle`](Self::settle), and the values of the
-    /// lists' places.
+    /// The rows added to each component since [`settle`](Self::settle), and the values at the
+    /// positions of the lists.
     pub(super) fn fresh(&mut self) -> (Lists<'_>, &mut [f64]) {
         (Lists { rows: &self.rows, spans: &self.added }, &mut self.values)
     }
@@ -93,15 +93,15 @@ impl Shares {
         (&self.rows[first..end], &mut self.values[first..end])
     }
 
-    /// What has been added counts as old from now on.
+    /// Marks all added rows as old.
     pub(super) fn settle(&mut self) {
         for (first, end) in &mut self.added {
             *first = *end;
         }
     }
 
-    /// Multiplies the values of a component by the factors of their rows, and leaves out those that
-    /// are not above `least` then.
+    /// Multiplies the values of a component by the factors of their rows, and removes those that
+    /// are then not above `least`.
     pub(super) fn keep_above(&mut self, component: usize, factors: &[f64], least: f64) {
         let (first, limit) = self.spans[component];
         let mut end = first;

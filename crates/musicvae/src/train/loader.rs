@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::Trainable;
-use super::order::{Order, by_corpus};
+use super::shuffle::{EpochShuffle, by_corpus};
 use crate::config::TrainingConfig;
 use crate::seed;
 
@@ -16,7 +16,7 @@ use crate::seed;
 const QUEUE: usize = 4;
 
 /// The input of one step.
-pub(super) struct Prepared<B> {
+pub(super) struct Loaded<B> {
     pub(super) step: u64,
     /// The batches whose gradients are added.
     pub(super) parts: Vec<Part<B>>,
@@ -32,7 +32,7 @@ pub(super) struct Part<B> {
     pub(super) first_sequence: usize,
 }
 
-impl<B> Prepared<B> {
+impl<B> Loaded<B> {
     /// Number of sequences in all parts.
     pub(super) fn n_sequences(&self) -> usize {
         self.parts.iter().map(|part| part.n_sequences).sum()
@@ -41,31 +41,31 @@ impl<B> Prepared<B> {
 
 /// Prepares steps. The result depends only on seed and step, not on previous calls.
 #[derive(Clone, Debug)]
-pub(super) struct Preparer {
+pub(super) struct BatchLoader {
     seed: u64,
     training: TrainingConfig,
     z_size: usize,
-    order: Order,
+    shuffle: EpochShuffle,
 }
 
-impl Preparer {
+impl BatchLoader {
     pub(super) fn new(z_size: usize, training: TrainingConfig, seed: u64) -> Self {
-        Self { seed, training, z_size, order: Order::default() }
+        Self { seed, training, z_size, shuffle: EpochShuffle::default() }
     }
 
     /// The next windows in the epoch's order, or windows sampled by corpus, each transposed
     /// independently, and noise for their posteriors.
     ///
     /// `windows` must not be empty.
-    pub(super) fn prepare<C: Trainable>(
+    pub(super) fn load<C: Trainable>(
         &mut self,
         step: u64,
         windows: C::Windows<'_>,
-    ) -> Prepared<C::Batch> {
+    ) -> Loaded<C::Batch> {
         let n_sequences = self.training.sequences_per_update();
         let drawn;
         let indices = match &C::corpora(windows)[..] {
-            [] => self.order.batch(self.seed, step, C::n_windows(windows), n_sequences),
+            [] => self.shuffle.batch(self.seed, step, C::n_windows(windows), n_sequences),
             corpora => {
                 drawn = by_corpus(self.seed, step, corpora, n_sequences);
                 &drawn
@@ -81,7 +81,7 @@ impl Preparer {
             noise: (0..indices.len() * self.z_size).map(|_| rng.sample(StandardNormal)).collect(),
             first_sequence: part * batch_size,
         });
-        Prepared { step, parts: parts.collect() }
+        Loaded { step, parts: parts.collect() }
     }
 
     /// Starts a thread that prepares steps from `first` on, a few ahead of the receiver. It ends
@@ -91,7 +91,7 @@ impl Preparer {
         scope: &'scope Scope<'scope, '_>,
         first: u64,
         windows: C::Windows<'windows>,
-    ) -> Receiver<Prepared<C::Batch>>
+    ) -> Receiver<Loaded<C::Batch>>
     where
         C::Windows<'windows>: 'scope,
         C::Batch: 'scope,
@@ -99,7 +99,7 @@ impl Preparer {
         let (sender, receiver) = sync_channel(QUEUE);
         scope.spawn(move || {
             let mut step = first;
-            while sender.send(self.prepare::<C>(step, windows)).is_ok() {
+            while sender.send(self.load::<C>(step, windows)).is_ok() {
                 step += 1;
             }
         });
