@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
 
 use gmm::ModelError;
 use musicvae::{Sampling, seed};
@@ -138,7 +137,7 @@ impl<'a> Composer<'a> {
     pub(crate) fn pieces(&self, attempts: Range<u64>) -> Result<Vec<Composed>, GenerateError> {
         let mut drafts: Vec<Draft> = attempts.map(|number| self.draft(number)).collect();
         for at in 0..self.plan.n_windows {
-            if self.plan.canceled.is_some_and(|canceled| canceled.load(Ordering::Relaxed)) {
+            if self.plan.is_canceled() {
                 return Err(GenerateError::Stopped);
             }
             self.window(at, &mut drafts)?;

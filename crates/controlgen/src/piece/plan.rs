@@ -1,6 +1,6 @@
 //! What pieces are to be.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::PieceModel;
 use super::form::{Form, FormRequest};
@@ -58,4 +58,11 @@ pub(crate) struct Plan<'a> {
     pub(crate) has_end: bool,
     /// Set when nobody waits for the pieces any more.
     pub(crate) canceled: Option<&'a AtomicBool>,
+}
+
+impl Plan<'_> {
+    /// Whether nobody waits for the pieces any more.
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.canceled.is_some_and(|canceled| canceled.load(Ordering::Relaxed))
+    }
 }
