@@ -131,7 +131,6 @@ impl DMelody {
             instrument: 0,
             program: Program::default(),
             is_drum: false,
-            ..Note::default()
         };
         NoteSequence {
             ticks_per_quarter: 480,
