@@ -103,7 +103,11 @@ fn figures(rows: &[Row], names: &[&str], n_labels: usize) -> Section {
         let Some(own) = compared(&all, 0, value) else { continue };
         let title = format!("{title} of styles and {n_labels} labels");
         let figure = Figure::new(&format!("labels.pieces.{key}"), &title, own, "", rows.len())
-            .interval(jackknife_of(rows, |rows| compared(rows, 0, value)));
+            // None of these measures is above 1.
+            .interval(
+                jackknife_of(rows, |rows| compared(rows, 0, value))
+                    .map(|[low, high]| [low, high.min(1.0)]),
+            );
         let ladder = names.iter().enumerate().skip(1);
         section.push(
             ladder.fold(figure, |figure, (way, name)| {
