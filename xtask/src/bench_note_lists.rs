@@ -86,7 +86,7 @@ pub(crate) fn run(args: &BenchNoteLists) -> Result<()> {
         "ratio": ratio, "goal": GOAL_SPEED,
     })];
     if args.minutes > 0.0 {
-        let steps = |rate: f64| (args.minutes * 60.0 * rate / BATCH_SIZE).ceil().max(1.0) as u64;
+        let steps = |rate: f64| steps_in(args.minutes, rate);
         let a = ours(args, &program, steps(own))?;
         let b = peer(args, &script, steps(theirs), true)?;
         let names = ["note F1, posterior mean", "note F1, sampled"];
@@ -110,6 +110,12 @@ pub(crate) fn run(args: &BenchNoteLists) -> Result<()> {
             .with_context(|| format!("can't write {}", path.display())),
         None => Ok(()),
     }
+}
+
+/// Number of steps in some minutes at a rate in windows per second, at least 1.
+#[expect(clippy::cast_sign_loss, reason = "it is at least 1")]
+fn steps_in(minutes: f64, rate: f64) -> u64 {
+    (minutes * 60.0 * rate / BATCH_SIZE).ceil().max(1.0) as u64
 }
 
 /// Trains our model for some steps.

@@ -162,7 +162,7 @@ fn settings() -> BTreeMap<String, String> {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect()
 }
 
-fn update(program: &PathBuf, path: &Path, reason: String) -> Result<()> {
+fn update(program: &Path, path: &Path, reason: String) -> Result<()> {
     let mut runs = Vec::new();
     for seed in SEED..SEED + N_SEEDS {
         say(&format!("seed {seed} of {N_SEEDS}"));
@@ -198,7 +198,7 @@ fn pin(runs: &[BTreeMap<String, f64>]) -> BTreeMap<String, Pinned> {
 }
 
 /// The figures of one run, and of the program's own model on its music.
-fn measure(program: &PathBuf, seed: u64) -> Result<BTreeMap<String, f64>> {
+fn measure(program: &Path, seed: u64) -> Result<BTreeMap<String, f64>> {
     let folder = tempfile::tempdir().context("can't make a temporary folder")?;
     let path = |name: &str| folder.path().join(name);
     let seed = seed.to_string();

@@ -1,11 +1,12 @@
 //! New music for a phrase, by `controlgen`.
 
+use controlgen::arrange::Expression;
 use controlgen::attribute::{AttributeError, AttributeMethod, Dial};
 use controlgen::generate::{
     CompositionRequest, ControlRequest, Decoding, GenerateError, PieceRequest, Target, pieces_while,
 };
 use controlgen::output::music;
-use controlgen::piece::{Expression, PieceError};
+use controlgen::piece::PieceError;
 use controlgen::session::Session;
 use controlgen::style::StyleError;
 use musicvae::seed;

@@ -120,7 +120,7 @@ mod unix {
     use std::os::unix::ffi::OsStrExt;
 
     use super::*;
-    use crate::steps::Steps;
+    use crate::stages::BuildStages;
 
     fn name(bytes: &[u8]) -> &OsStr {
         OsStr::from_bytes(bytes)
@@ -191,7 +191,7 @@ mod unix {
         assert_eq!(loaded, report);
 
         // The same with separate stages, whose file lists are passed between machines.
-        let steps = Steps::new(options, &folder.path().join(name(b"p\xe4rts"))).unwrap();
+        let steps = BuildStages::new(options, &folder.path().join(name(b"p\xe4rts"))).unwrap();
         let listing = steps.list(Vec::new(), &Silent).unwrap();
         steps.read(&[0], "one", &|_| Vec::new()).unwrap();
         assert_eq!(steps.group(&listing, &Silent).unwrap().n_files_used, 4);

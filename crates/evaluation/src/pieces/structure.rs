@@ -135,7 +135,8 @@ fn unit(frame: &Frame) -> Frame {
 fn enhance(values: &mut [f64]) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let n_below = values.len() - values.len() * ALIKE_PERCENT / 100;
+    // Rounded to the nearest.
+    let n_below = (values.len() * (100 - ALIKE_PERCENT) + 50) / 100;
     let Some((limit, most)) = sorted.get(n_below).zip(sorted.last()) else { return };
     // Where more than that are equally alike, those stay.
     let range = most - limit;

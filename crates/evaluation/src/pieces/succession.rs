@@ -3,7 +3,7 @@
 use controlgen::model::Model;
 use controlgen::piece::{Conditional, CorpusPiece, Next, PieceModel, SPAN, triples};
 use controlgen::style::Styles;
-use gmm::{Gaussian, GaussianMixture, Samples};
+use gmm::{Gaussian, GaussianMixture, Responsibilities, Samples};
 use musicvae::seed;
 use rayon::prelude::*;
 
@@ -141,7 +141,8 @@ impl Walk {
         let of = |z: &[f64]| self.components.iter().map(|c| c.standardized(z)).collect();
         let samples = Samples::new(before, 1, before.len()).ok();
         let shares = samples.and_then(|samples| self.mixture.predict_proba(&samples).ok());
-        let shares = shares.map_or_else(|| vec![f64::NAN; self.peaks.len()], Responsibilities::into_vec);
+        let shares =
+            shares.map_or_else(|| vec![f64::NAN; self.peaks.len()], Responsibilities::into_vec);
         Step { shares, from: of(before), to: of(next) }
     }
 
