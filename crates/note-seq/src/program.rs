@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn what_is_not_one_instrument_is_refused_with_what_it_may_be() {
         let error = |text: &str| text.parse::<Program>().unwrap_err().to_string();
-        assert!(error("kazoo").contains("\"kazoo\" is no instrument"));
+        assert!(error("kazoo").contains("\"kazoo\" is not a General MIDI instrument"));
         assert!(error("").contains("harpsichord") && error("-1 2").contains("0 to 127"));
         let piano = error("piano");
         assert!(piano.contains("Acoustic Grand Piano (0), Bright Acoustic Piano (1)"), "{piano}");

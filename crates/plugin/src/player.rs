@@ -256,7 +256,8 @@ impl Player {
         self.end_up_to(until - NEAR, to, sink);
     }
 
-    /// Ends, one after the other, what ends up to a song position, and what the host refused before.
+    /// Ends the notes that end up to a song position, in order, and those that the host refused
+    /// before.
     fn end_up_to(&mut self, position: f64, to: u32, sink: &mut impl Sink) {
         while let Some(end) = self.voices.next_end(position) {
             let time = if end.is_finite() { self.advance(end, to) } else { self.now };

@@ -102,7 +102,7 @@ fn labels_that_no_file_has_are_an_error() {
         let error = build(root, table(None)).unwrap_err().to_string();
         assert!(error.contains("such as `other.mid`") && error.contains("`a.mid`"), "{error}");
         let error = build(root, Labels::FirstFolder).unwrap_err().to_string();
-        assert!(error.contains("no folder below"), "{error}");
+        assert!(error.contains("not in a folder below"), "{error}");
         let error = build(root, Labels::Pattern("(x)/".to_owned())).unwrap_err().to_string();
         assert!(error.contains("matches no file"), "{error}");
     }
