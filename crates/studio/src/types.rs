@@ -126,8 +126,9 @@ pub(crate) struct SamplingOptions {
 impl Piece {
     /// Sets its membership in the styles with the given identities.
     pub(crate) fn measured_in(mut self, ids: &[String]) -> Self {
-        let of = |window: &Window| -> f64 {
-            ids.iter().filter_map(|id| window.memberships.get(id)).sum()
+        // From 0.0, because the sum of no numbers is -0.0, which JSON in a browser doesn't keep.
+        let of = |window: &Window| {
+            ids.iter().filter_map(|id| window.memberships.get(id)).fold(0.0, |sum, p| sum + p)
         };
         let n = self.windows.len().max(1) as f64;
         self.membership = Some(self.windows.iter().map(of).sum::<f64>() / n);
