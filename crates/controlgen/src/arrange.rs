@@ -96,7 +96,7 @@ pub enum ArrangeError {
     /// The model of drums has no styles.
     #[error(transparent)]
     Style(#[from] StyleError),
-    /// What was learned about whole pieces of drums can't be read.
+    /// The drum model's statistics of whole pieces can't be read.
     #[error(transparent)]
     Piece(#[from] PieceError),
     /// The drums can't be generated.

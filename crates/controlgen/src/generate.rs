@@ -56,7 +56,7 @@ pub enum GenerateError {
          follows the model)"
     )]
     Temperature {
-        /// What it was.
+        /// The value found.
         found: f32,
     },
     /// An accompaniment by a model that has no voices for one.
@@ -86,9 +86,9 @@ pub enum GenerateError {
     /// A path of too few windows.
     #[error("a path needs at least {needed} windows, not {found}")]
     Steps {
-        /// What it was.
+        /// The value found.
         found: usize,
-        /// How many it needs.
+        /// The number needed.
         needed: usize,
     },
     /// A setting that is out of range.
@@ -96,7 +96,7 @@ pub enum GenerateError {
     Setting {
         /// Which one.
         what: &'static str,
-        /// What it was.
+        /// The value found.
         found: f64,
         /// The allowed range.
         allowed: &'static str,
@@ -115,7 +115,7 @@ pub enum GenerateError {
     NothingKept {
         /// Attempts made.
         n_attempts: usize,
-        /// How many were dropped and why.
+        /// Numbers of dropped attempts, by reason.
         dropped: String,
     },
     /// Styles can't be combined.
@@ -267,7 +267,7 @@ pub fn reconstruct(
     Ok(Reconstruction { windows, z, accuracy })
 }
 
-/// How much of some windows others hold: the share of steps that are the same, over all parts; of
+/// Fraction of some windows that others contain: the fraction of equal steps, over all parts; of
 /// note lists, the F1 of notes with the same onset and pitch.
 pub fn likeness(form: &WindowForm, originals: &[Vec<u16>], windows: &[Vec<u16>]) -> f64 {
     match form {

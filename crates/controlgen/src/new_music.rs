@@ -98,13 +98,13 @@ pub struct NewPiece {
     pub style: String,
     /// The mixture component of its style, the first if it has several; `None` for a blend or path.
     pub component: Option<usize>,
-    /// What was generated, with its measurements.
+    /// The generated piece, with its measurements.
     pub piece: Piece,
     /// How it sounds.
     pub arranged: Arranged,
 }
 
-/// How many pieces were made and dropped.
+/// Numbers of pieces made and dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
     /// Pieces that were kept.

@@ -41,7 +41,7 @@ pub use similarity::{Echo, Onsets, VARIED, echoes};
 pub use sound::{Ending, Outer, Sound, Sounds, best_scale, share_in_scale, turned};
 pub use succession::{Conditional, Next, SPAN, Succession, Triples};
 
-/// What was learned of whole pieces: `pieces.safetensors` of a model folder.
+/// Statistics of whole pieces: `pieces.safetensors` of a model folder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PieceModel {
     succession: Succession,
@@ -56,7 +56,7 @@ pub struct PieceModel {
 }
 
 impl PieceModel {
-    /// What follows what.
+    /// The distribution of consecutive windows.
     pub fn succession(&self) -> &Succession {
         &self.succession
     }
@@ -88,9 +88,9 @@ pub enum PieceError {
          {needed} are needed; build the corpus from longer pieces, or more"
     )]
     TooFew {
-        /// How many there are.
+        /// The number found.
         n: usize,
-        /// How many are needed.
+        /// The number needed.
         needed: usize,
     },
     /// No mixture can be fitted.
@@ -102,7 +102,7 @@ pub enum PieceError {
     /// Latents have no principal axes.
     #[error("what follows what can't be learned")]
     Points(#[from] gmm::points::PointsError),
-    /// What was learned has no conditional.
+    /// The distribution of consecutive windows has no conditional.
     #[error("what was learned can't be used")]
     Model(#[from] gmm::ModelError),
     /// The file can't be used.

@@ -31,7 +31,7 @@ const MAPPED: usize = 1_500;
 /// Number of groups with separate colors on the map.
 const COLOURED: usize = 8;
 
-/// How many of a mixture's components hold their own.
+/// Number of a mixture's components that are found again.
 const REENCODE_NOTE: &str = "Claim 2, by the model's own encoder: windows are drawn from each style, \
 decoded, encoded again, and counted where the most probable style is the one they were drawn from. The \
 encoder that made the clusters is the judge, so this is an upper bound on control.";

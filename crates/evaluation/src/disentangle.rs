@@ -1,4 +1,4 @@
-//! How far single latent dimensions stand for single factors of known music: MIG, SAP, modularity.
+//! Disentanglement of latent dimensions and known factors of the music: MIG, SAP, modularity.
 //!
 //! All three compare `D` latent dimensions with `F` factors that music was made by. As Locatello et
 //! al. 2019 compute them ("Challenging common assumptions in the unsupervised learning of

@@ -54,7 +54,7 @@ pub struct Evaluation {
     pub active_std_dev: Option<f64>,
 }
 
-/// How well one of several parts is reconstructed.
+/// Reconstruction of one of several parts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PartAccuracy {
     /// Like [`Evaluation::teacher_forced_accuracy`].

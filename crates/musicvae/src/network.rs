@@ -282,7 +282,7 @@ impl Scores {
         self.reconstruction_nats() + self.kl_bits() * std::f64::consts::LN_2
     }
 
-    /// How much of the music the model reconstructs, 0 to 1: the fraction of steps that are correct
+    /// The reconstructed fraction of the music, 0 to 1: the fraction of steps that are correct
     /// under teacher forcing; of lists of notes, the F1 of the notes decoded from the posterior
     /// mean.
     pub fn best(&self) -> f64 {

@@ -11,7 +11,7 @@ use clack_plugin::plugin::{PluginDescriptor, PluginInstance};
 
 use crate::plugin::{Controlgen, MainThread, Shared};
 
-/// Where a plug-in's model is.
+/// Location of a plug-in's model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
     /// In the plug-in's file, by name.

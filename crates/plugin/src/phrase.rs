@@ -123,7 +123,7 @@ impl From<PhraseNote> for (u32, u8, u8, u32, u8) {
 pub(crate) struct Phrase {
     /// A number that no other phrase of this process has.
     pub(crate) id: u64,
-    /// What it was made of; `None` for music from a state that was saved with other settings.
+    /// Its settings; `None` for music from a state that was saved with other settings.
     pub(crate) key: Option<PhraseKey>,
     /// Which phrase of the song it was made as.
     pub(crate) number: i64,

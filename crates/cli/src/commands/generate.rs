@@ -22,7 +22,7 @@ use crate::args::{GenerateArgs, NewMusicArgs, StylesArgs};
 use crate::interrupt::{self, Interrupted};
 use crate::progress::{Show, note};
 
-/// What was written.
+/// The pieces written.
 #[derive(Serialize)]
 pub(super) struct Generated {
     pub(super) pieces: Vec<WrittenPiece>,
@@ -57,7 +57,7 @@ impl WrittenPiece {
     }
 }
 
-/// How many pieces to make, and where to write them.
+/// Number of pieces to make, and the folder for them.
 pub(super) struct GenerateTask<'a> {
     pub(super) n: u32,
     pub(super) out: &'a Path,
@@ -202,7 +202,7 @@ fn options(args: &NewMusicArgs, music: &NewMusic<'_>, task: &GenerateTask<'_>) -
     })
 }
 
-/// What was written, for people.
+/// A summary of the output for the terminal.
 fn lines(generated: &Generated) -> Vec<String> {
     let mut lines: Vec<String> = generated.pieces.iter().map(WrittenPiece::line).collect();
     if !generated.dropped.is_empty() {

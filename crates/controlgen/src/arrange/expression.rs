@@ -14,7 +14,7 @@ const MOST: f64 = 2.0;
 /// Bars over which the end slows.
 const SLOWING_BARS: f64 = 2.0;
 
-/// How much loudness and tempo change over a piece.
+/// Changes of loudness and tempo over a piece.
 ///
 /// # Examples
 /// ```

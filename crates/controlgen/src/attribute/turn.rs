@@ -10,7 +10,7 @@ use crate::generate::{Decoding, GenerateError};
 use crate::model::Model;
 use crate::similar::point_at;
 
-/// How far versions are shifted, relative to what a linear function of the latents would need, and
+/// Sizes of the shifts of versions, relative to what a linear function of the latents would need, and
 /// how far they are moved in a random direction (see [`crate::similar`]). The first one is the
 /// plain shift.
 const VERSIONS: [(f64, f64); 16] = [
@@ -56,7 +56,7 @@ pub struct Turned {
     pub windows: Vec<Vec<u16>>,
     /// Their latents, `[n, Z]`.
     pub z: Vec<f32>,
-    /// How far each attribute moved, in standard deviations of the training music: mean over the
+    /// Movement of each attribute, in standard deviations of the training music: mean over the
     /// windows that have it before and after; `None` if no window has.
     pub moved: Vec<Option<f64>>,
 }

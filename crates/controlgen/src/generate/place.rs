@@ -27,7 +27,7 @@ use crate::style::{Style, Styles};
 /// and next to it.
 const N_DRAWN: usize = 16;
 const N_TRIED: usize = 6;
-/// How far next to the center, in standard deviations of the style.
+/// Distance of the tried places from the center, in standard deviations of the style.
 const NEARBY: f64 = 0.35;
 /// The temperature that windows are tried with: low enough to follow the latent.
 const TRIED_AT: f32 = 0.5;

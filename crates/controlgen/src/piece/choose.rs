@@ -8,7 +8,7 @@ use super::join::Joins;
 use super::similarity::Onsets;
 use super::sound::{Sounds, best_scale, share_in_scale, turned};
 
-/// How much each part of a score counts. Shares of time in the scale differ by hundredths, of which
+/// Weight of each part of a score. Shares of time in the scale differ by hundredths, of which
 /// two are heard; joins are in nats; the others lie between 0 and 1.
 const KEY: f64 = 12.0;
 const MEMBERSHIP: f64 = 2.0;
@@ -54,7 +54,7 @@ pub(super) struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    /// How well a window fits, without what only its latent tells.
+    /// The score of a window's notes, without the parts that depend on its latent.
     pub(super) fn score(&self, sounds: &Sounds) -> f64 {
         let mut score = -EMPTY_BAR * sounds.n_empty_bars() as f64;
         let classes = sounds.pitch_classes();

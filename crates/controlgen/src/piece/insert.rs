@@ -31,14 +31,14 @@ const ROUNDING: f64 = 1e-6;
 pub enum Gap {
     /// After the last bar with a note.
     After {
-        /// How many.
+        /// Number of bars.
         n_bars: u32,
     },
     /// In place of the tune's own.
     Within {
         /// The first.
         from_bar: u32,
-        /// How many.
+        /// Number of bars.
         n_bars: u32,
     },
 }
@@ -74,7 +74,7 @@ pub struct Inserted {
     pub membership: f64,
     /// The first new bar, from 0.
     pub first_bar: u32,
-    /// How many there are.
+    /// Number of them.
     pub n_bars: u32,
     /// The form, with the windows of the tune around it that were looked at.
     pub form: String,
@@ -186,7 +186,7 @@ impl<'a> TuneBars<'a> {
         Self { form: kind.form(), n_bars: kind.n_bars(), tune, places }
     }
 
-    /// Where a gap is, and that the bars there are as long as the model's.
+    /// Finds a gap, and checks that the bars there are as long as the model's.
     fn place(&self, sequence: &NoteSequence, gap: Gap) -> Result<Placed, GenerateError> {
         let wrong = |why: String| Err(GenerateError::Gap { why });
         let (tempos, bars) = (sequence.tempo_map(), sequence.bar_map());

@@ -16,7 +16,7 @@ pub const MAX_CANDIDATES: usize = 256;
 /// How whole pieces are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Composition<'a> {
-    /// What was learned of pieces; without, windows follow each other by
+    /// Statistics of pieces; without them, windows follow each other by
     /// [`LatentSampling::smoothness`], and nothing returns that is not asked for.
     pub learned: Option<&'a PieceModel>,
     /// The form.

@@ -245,7 +245,8 @@ impl<'a> Proposer<'a> {
         Ok(drawn)
     }
 
-    /// What follows, or leads to, the windows around; `None` if nothing was learned or is around.
+    /// The distribution of a window given those around it; `None` without statistics, or if none
+    /// is around.
     pub(super) fn next(&self, around: Around<'_>) -> Result<Option<Next<'a>>, ModelError> {
         let Some(learned) = self.learned else { return Ok(None) };
         let given = |which: usize, windows: &[&[f64]]| {
@@ -262,7 +263,7 @@ impl<'a> Proposer<'a> {
         .map(Some)
     }
 
-    /// How much more probable a window is after what is around than after anything, in nats.
+    /// The log-ratio of a window's density given the windows around to that after any, in nats.
     pub(super) fn log_ratio(&self, next: &Next<'_>, point: &[f64]) -> Result<f64, ModelError> {
         let Some(learned) = self.learned else { return Ok(0.0) };
         Ok(next.log_ratio(&learned.any()?, point))

@@ -26,7 +26,7 @@ impl Onsets {
         Self::from(&Sounds::of(form, window))
     }
 
-    /// How many there are.
+    /// Number of them.
     pub fn len(&self) -> usize {
         self.tones.len() + self.drums.len()
     }
@@ -61,7 +61,7 @@ impl From<&Sounds> for Onsets {
     }
 }
 
-/// How many elements two sorted lists share.
+/// Number of elements that two sorted lists share.
 fn shared(a: &[(usize, i32)], b: &[(usize, i32)]) -> usize {
     let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
     let mut n = 0;

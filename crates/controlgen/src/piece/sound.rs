@@ -1,4 +1,4 @@
-//! What sounds in a window: its notes in time, its pitch classes, its outer voices, its ending.
+//! The sound of a window: its notes in time, its pitch classes, its outer voices, its ending.
 
 use note_seq::features::MAJOR_SCALE;
 use note_seq::window::{GridNote, Line, WindowForm};
@@ -120,7 +120,7 @@ impl Sounds {
         (0..self.n_steps).step_by(self.bar.max(1)).filter(|first| !sounds(*first)).count()
     }
 
-    /// How much the window ends like an end of music on a tonic (a pitch class).
+    /// Similarity of the window's end to an end of music on a tonic (a pitch class).
     pub fn ending(&self, tonic: usize) -> Ending {
         let Some(last) = self.last_outer() else { return Ending::default() };
         let start = self.tones.last().map_or(0, |tone| tone.start);
@@ -138,7 +138,7 @@ impl Sounds {
 pub struct Ending {
     /// Its lowest note, at the last onset, is the tonic.
     pub is_on_tonic: bool,
-    /// What sounds last lasts half a bar or longer.
+    /// Whether the last sound is at least half a bar long.
     pub is_long: bool,
     /// It sounds until the end of the last bar.
     pub is_at_bar_line: bool,

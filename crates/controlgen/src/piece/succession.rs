@@ -1,4 +1,4 @@
-//! What follows what: the joint distribution of three consecutive windows of a piece.
+//! Succession: the joint distribution of three consecutive windows of a piece.
 //!
 //! A Gaussian mixture over the latents `(z[t-2], z[t-1], z[t])` of windows of real pieces, on the
 //! active dimensions. Its coordinates are chosen so that few parameters say much: each latent is

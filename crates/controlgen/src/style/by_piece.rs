@@ -146,7 +146,7 @@ pub(super) fn points(
     Ok((directions.project(&pieces.means(windows, d)), directions.n()))
 }
 
-/// How well the clusters of random halves of the pieces agree on all pieces: the adjusted Rand
+/// Agreement of the clusters of random halves of the pieces on all pieces: the adjusted Rand
 /// index (Hubert and Arabie 1985), mean over `n_resamples` pairs of halves. Each half finds its own
 /// directions, so that nothing is shared but the encoder.
 ///

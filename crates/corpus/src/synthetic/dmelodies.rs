@@ -163,7 +163,7 @@ fn whole(value: usize) -> i32 {
 /// `FOLDER/NUMBER/FACTORS.mid`. Returns how many they are.
 ///
 /// # Errors
-/// Where a file can't be written; [`ArtifactError::NotOwn`].
+/// Returns an [`ArtifactError`] if a file can't be written or is another program's.
 pub fn write_melodies(
     folder: &Path,
     n: usize,

@@ -119,7 +119,7 @@ struct Step {
 struct Walk {
     mixture: GaussianMixture,
     components: Vec<Gaussian>,
-    /// Of each component the logarithm of its density at its mean.
+    /// The logarithm of each component's density at its mean.
     peaks: Vec<f64>,
 }
 

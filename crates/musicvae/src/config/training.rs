@@ -14,7 +14,7 @@ pub struct ObjectiveConfig {
     pub free_bits: FreeBits,
     /// Weight of the KL term.
     pub beta: BetaSchedule,
-    /// How often the decoder is fed its own samples.
+    /// Probability that the decoder is fed its own samples.
     pub scheduled_sampling: ScheduledSampling,
 }
 

@@ -46,7 +46,7 @@ pub struct NoteListEvaluation {
     pub active_std_dev: Option<f64>,
 }
 
-/// How well a set of windows was reconstructed.
+/// Reconstruction of a set of windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoteListScore {
     /// `2 tp / (notes + notes written)`, where a true positive (`tp`) is a pair of onset and pitch

@@ -107,7 +107,7 @@ pub trait Trainable:
 pub struct Corpus {
     /// The indices of the windows.
     pub windows: Range<usize>,
-    /// How often this corpus is sampled, relative to the weights of the other corpora: a number
+    /// Frequency of this corpus, relative to the weights of the other corpora: a number
     /// above 0.
     pub weight: f64,
 }

@@ -200,7 +200,7 @@ impl NoteListConverter {
     }
 }
 
-/// How well onsets follow the beat: for sixteenths, eighth triplets, sixteenth triplets, and the
+/// Fit of the onsets to the beat: for sixteenths, eighth triplets, sixteenth triplets, and the
 /// ticks of the grid, the mean of unit vectors whose angle is the phase of an onset within one of
 /// them (its length is 1 if all have the same phase, and about `1 / √n` if they are random).
 #[derive(Debug, Default)]

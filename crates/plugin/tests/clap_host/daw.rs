@@ -304,7 +304,7 @@ impl Daw {
         self.now
     }
 
-    /// How many notes sound.
+    /// Number of sounding notes.
     pub(crate) fn n_sounding(&self) -> usize {
         self.sounding.len()
     }

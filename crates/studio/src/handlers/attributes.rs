@@ -28,7 +28,7 @@ const DEFAULT_VERSIONS: usize = 16;
 pub(crate) struct AttributeShift {
     /// One of `attributes` of `GET /model`.
     name: String,
-    /// How far, in standard deviations of the training music, -10 to 10.
+    /// The shift in standard deviations of the training music, -10 to 10.
     by: f64,
 }
 

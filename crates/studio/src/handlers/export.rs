@@ -156,7 +156,7 @@ pub(crate) async fn midi(
     answer.await
 }
 
-/// Where a file was written.
+/// Location of a written file.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Saved {
     /// Its path on this machine.

@@ -65,7 +65,7 @@ pub(crate) struct ModelInfo {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AttributeInfo {
     name: &'static str,
-    /// What it measures.
+    /// The measured property.
     what: &'static str,
     /// Its standard deviation over the training music, the unit of `by`.
     sd: f64,

@@ -32,7 +32,7 @@ pub(super) struct ConditionalComponent {
     pub(super) noise_half_log_det: f64,
 }
 
-/// What follows given windows: a mixture about some means.
+/// The distribution after given windows: a mixture about some means.
 #[derive(Clone, Debug)]
 pub struct Next<'a> {
     of: &'a Conditional,
@@ -102,7 +102,7 @@ impl Next<'_> {
         self.log_density_along(&self.along(z))
     }
 
-    /// How much more probable a latent is than after other windows of the same succession, in nats.
+    /// The log-ratio of a latent's density to that after other windows of the succession, in nats.
     pub fn log_ratio(&self, other: &Next<'_>, z: &[f64]) -> f64 {
         let y = self.along(z);
         self.log_density_along(&y) - other.log_density_along(&y)

@@ -71,7 +71,7 @@ pub(crate) struct Example {
     window: Window,
 }
 
-/// What was used of a file.
+/// The parts of a file that were used.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Used {
     file: String,
