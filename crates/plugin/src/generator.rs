@@ -26,7 +26,7 @@ const REQUESTS: usize = 16;
 const DELIVERIES: usize = 64;
 /// Of requests that wait, only the newest are answered: settings that move make many.
 const MAX_WAITING: usize = 2;
-/// Interval between looks at the queue while the host processes. The audio thread can't wake another
+/// Interval of looking at the queue while the host processes. The audio thread can't wake another
 /// thread without a system call.
 const AWAKE: Duration = Duration::from_millis(4);
 /// The same while it does not.

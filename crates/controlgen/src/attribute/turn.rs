@@ -10,7 +10,7 @@ use crate::generate::{Decoding, GenerateError};
 use crate::model::Model;
 use crate::similar::point_at;
 
-/// Sizes of the shifts of versions, relative to what a linear function of the latents would need, and
+/// Sizes of the versions' shifts, relative to what a linear function of the latents would need, and
 /// how far they are moved in a random direction (see [`crate::similar`]). The first one is the
 /// plain shift.
 const VERSIONS: [(f64, f64); 16] = [
