@@ -179,17 +179,43 @@ export async function puckPlace(page) {
 }
 
 /**
- * Presses the mouse on the puck, once the page shows that the pointer is on it, and returns where that is.
+ * Moves the map so that the puck lies in its middle: where a map is enlarged, it may lie beyond the edge.
+ * @param {Page} page
+ */
+async function showPuck(page) {
+  await page.evaluate(() => {
+    const { map } = document.studio;
+    const box = document.querySelector("#map-overlay")?.getBoundingClientRect() ?? new DOMRect();
+    const place = map.puck.place;
+    if (!place) throw new Error("there is no puck");
+    const { x, y } = map.view.toScreen(place.x, place.y);
+    map.view.pan(box.width / 2 - x, box.height / 2 - y);
+    map.movedBy();
+  });
+}
+
+/**
+ * Presses the mouse on the puck, once the page shows that the pointer is on it, and returns where that is. What lies
+ * over the puck for longer than the tests' patience is an error that names it.
  * @param {Page} page
  */
 export async function grabPuck(page) {
+  await puckPlace(page);
+  await showPuck(page);
+  const deadline = Date.now() + PATIENCE;
   for (;;) {
     const place = await puckPlace(page);
     await page.mouse.move(place.x, place.y);
-    const isOn = await page.evaluate(() => document.querySelector("#map-overlay")?.classList.contains("on-puck"));
-    if (!isOn) continue;
-    await page.mouse.down();
-    return place;
+    const { isOn, over } = await page.evaluate(({ x, y }) => {
+      const top = document.elementFromPoint(x, y);
+      const isOn = document.querySelector("#map-overlay")?.classList.contains("on-puck") ?? false;
+      return { isOn, over: top?.id || top?.className || "nothing" };
+    }, place);
+    if (isOn) {
+      await page.mouse.down();
+      return place;
+    }
+    if (Date.now() > deadline) throw new Error(`the puck at ${place.x}, ${place.y} can't be grabbed: ${over} is there`);
   }
 }
 
