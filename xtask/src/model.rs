@@ -25,7 +25,7 @@ const MAX_NAME: usize = 64;
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// The model: poly or drums
+    /// The model: poly, drums or melody
     name: String,
     /// The folder with the data sets, each in a folder with its name (`cargo xtask fetch --into`)
     #[arg(long, value_name = "DIR")]

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::recipe::Recipe;
 
+const SAMPLED_F1: &str = "note F1, sampled at temperature 1";
+const SAMPLED_ACCURACY: &str = "accuracy, sampled at temperature 1";
+
 /// Writes the `README.md` of a model folder, around the table that the program wrote.
 pub(super) fn write(model: &Path, recipe: &Recipe, corpus: &Value, fit: &Value) -> Result<()> {
     let path = model.join("README.md");
@@ -79,19 +82,25 @@ fn header(recipe: &Recipe, config: &Value) -> String {
         let _ = writeln!(header, "- {dataset}");
     }
     let heldout = &config["training"]["heldout"];
-    let metrics = [
-        ("note F1, posterior mean", &heldout["best"]["note_f1"]),
-        ("note F1, sampled at temperature 1", &heldout["sampled"]["note_f1"]),
-    ];
+    // Models of note lists count notes; models of tokens count time steps.
+    let (metric, values) = if heldout["best"].is_object() {
+        let f1 = |side: &str| heldout[side]["note_f1"].as_f64();
+        ("f1", [("note F1, posterior mean", f1("best")), (SAMPLED_F1, f1("sampled"))])
+    } else {
+        let accuracy = |name: &str| heldout[name].as_f64();
+        let teacher_forced = ("accuracy, teacher-forced", accuracy("teacher_forced_accuracy"));
+        ("accuracy", [teacher_forced, (SAMPLED_ACCURACY, accuracy("sampled_accuracy"))])
+    };
     let _ = writeln!(
         header,
-        "metrics:\n- f1\nmodel-index:\n- name: controlgen-{}\n  results:\n  - task:\n      \
+        "metrics:\n- {metric}\nmodel-index:\n- name: controlgen-{}\n  results:\n  - task:\n      \
          type: reconstruction\n    dataset:\n      type: {}\n      name: held-out pieces\n    metrics:",
         recipe.name, recipe.kind,
     );
-    for (name, value) in metrics {
-        let value = value.as_f64().unwrap_or(f64::NAN);
-        let _ = writeln!(header, "    - type: f1\n      name: {name}\n      value: {value:.3}");
+    for (name, value) in values {
+        let value = value.unwrap_or(f64::NAN);
+        let _ =
+            writeln!(header, "    - type: {metric}\n      name: {name}\n      value: {value:.3}");
     }
     header.push_str("---\n");
     header
@@ -125,5 +134,17 @@ mod tests {
                 assert!(card.contains(&row), "{card}");
             }
         }
+    }
+    #[test]
+    fn models_of_tokens_are_measured_by_their_steps() {
+        let heldout = json!({ "teacher_forced_accuracy": 0.9375, "sampled_accuracy": 0.875 });
+        let config = json!({ "training": { "heldout": heldout } });
+        let header = header(&RECIPES[2], &config);
+        assert!(header.contains("metrics:\n- accuracy\n"), "{header}");
+        let metric = |name: &str, value| {
+            format!("    - type: accuracy\n      name: accuracy, {name}\n      value: {value}\n")
+        };
+        assert!(header.contains(&metric("teacher-forced", "0.938")), "{header}");
+        assert!(header.contains(&metric("sampled at temperature 1", "0.875")), "{header}");
     }
 }

@@ -128,8 +128,26 @@ const GROOVE: Source = Source {
     attribution: "Google LLC (Gillick and others, ICML 2019)",
 };
 
+/// All collections with pitched instruments.
+const PITCHED: [Source; 14] = [
+    POLISH_SCORES,
+    LIEDER,
+    QUARTETS,
+    ORCHESTRA,
+    POP909,
+    CHOPIN,
+    MUTOPIA,
+    HYMNAL,
+    JS_FAKES,
+    CHORDS,
+    GAMES,
+    FREEDOOM,
+    EASYRPG,
+    PIANOBOOSTER,
+];
+
 /// All models in the program.
-pub(super) const RECIPES: [Recipe; 2] = [
+pub(super) const RECIPES: [Recipe; 3] = [
     Recipe {
         name: "poly",
         title: "The model in the program: two bars of all voices, in any meter",
@@ -162,22 +180,7 @@ pub(super) const RECIPES: [Recipe; 2] = [
             ("Stefani, Jozef", "theater orchestra"),
             ("mutopia", "piano piece"),
         ],
-        sources: &[
-            POLISH_SCORES,
-            LIEDER,
-            QUARTETS,
-            ORCHESTRA,
-            POP909,
-            CHOPIN,
-            MUTOPIA,
-            HYMNAL,
-            JS_FAKES,
-            CHORDS,
-            GAMES,
-            FREEDOOM,
-            EASYRPG,
-            PIANOBOOSTER,
-        ],
+        sources: &PITCHED,
         limits: "For sketches and experiments: two bars at a time, on a grid of 12 ticks a quarter, \
                  up to six instrument families. Most of what it has heard is European music of the \
                  17th to the 19th century, in scores without dynamics; of pop it knows one \
@@ -198,5 +201,19 @@ pub(super) const RECIPES: [Recipe; 2] = [
         limits: "For sketches and experiments: two bars of a drum kit at a time. Most of what it has \
                  heard are ten drummers on one electronic kit, mostly in 4/4; what is written on a \
                  grid comes from the music of a few games.",
+    },
+    Recipe {
+        name: "melody",
+        title: "The model in the program: two bars of melody",
+        kind: "mel-2bar",
+        training: &["--preset", "cat-mel_2bar_compact", "--bf16"],
+        steps: 30_000,
+        windows_per_file: 40,
+        fit: &["-k", "24", "--covariance", "full", "--n-init", "2", "--resamples", "2"],
+        names: &[],
+        sources: &PITCHED,
+        limits: "For sketches and experiments: two bars of one line in 4/4 or 2/2, on sixteenths, \
+                 without dynamics. Most of what it has heard are single voices of European music of \
+                 the 17th to the 19th century, and of pop arrangements for piano.",
     },
 ];
