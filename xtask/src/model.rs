@@ -81,14 +81,13 @@ impl Maker<'_> {
         }
         let mut build = args!["corpus", "build", "-o", &out, "--kind", self.recipe.kind];
         for source in self.recipe.sources {
-            let folder = self.args.data.join(source.folder);
-            if !folder.is_dir() {
+            let Some(folder) = folder_of(&self.args.data, source.folder)? else {
                 bail!(
-                    "{} is missing; it comes from {} (see datasets/README.md)",
-                    folder.display(),
+                    "{} is missing; it comes from {} (`cargo xtask fetch --list`, datasets/README.md)",
+                    self.args.data.join(source.folder).display(),
                     source.origin
                 );
-            }
+            };
             build.push(folder.into());
         }
         build.extend(options.iter().map(OsString::from));
@@ -146,6 +145,29 @@ impl Maker<'_> {
         }
         Ok(())
     }
+}
+
+/// The folder of a source below the data sets. `cargo xtask fetch` unpacks a repository into a folder
+/// with the name of its commit, so `set/part` may be `set/set-COMMIT/part`.
+fn folder_of(data: &Path, source: &str) -> Result<Option<PathBuf>> {
+    let direct = data.join(source);
+    let Some((set, part)) = source.split_once('/') else {
+        return Ok(direct.is_dir().then_some(direct));
+    };
+    let set = data.join(set);
+    if direct.is_dir() || !set.is_dir() {
+        return Ok(direct.is_dir().then_some(direct));
+    }
+    let entries =
+        std::fs::read_dir(&set).with_context(|| format!("can't read {}", set.display()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let below = entry.with_context(|| format!("can't read {}", set.display()))?.path();
+        found.push(below.join(part));
+    }
+    found.retain(|folder| folder.is_dir());
+    found.sort();
+    Ok(found.into_iter().next())
 }
 
 /// Removes a folder, if it exists.
@@ -220,6 +242,22 @@ fn allowed(words: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn parts_of_a_set_are_found_in_its_unpacked_archive() {
+        let data = tempfile::tempdir().unwrap();
+        let path = |name: &str| data.path().join(name);
+        let found = |source: &str| folder_of(data.path(), source).unwrap();
+        assert_eq!((found("lieder"), found("freedoom/musics")), (None, None));
+        std::fs::create_dir_all(path("lieder")).unwrap();
+        std::fs::create_dir_all(path("freedoom/freedoom-d14dbbe/musics")).unwrap();
+        std::fs::write(path("freedoom/FETCHED.json"), "{}").unwrap();
+        assert_eq!(found("lieder"), Some(path("lieder")));
+        assert_eq!(found("freedoom/musics"), Some(path("freedoom/freedoom-d14dbbe/musics")));
+        assert_eq!(found("freedoom/sounds"), None);
+        std::fs::create_dir_all(path("freedoom/musics")).unwrap();
+        assert_eq!(found("freedoom/musics"), Some(path("freedoom/musics")));
+    }
 
     #[test]
     fn a_new_folder_takes_the_place_of_an_older_one() {
