@@ -235,7 +235,8 @@ fn names(styles: &Value, known: &[(&str, &str)]) -> Vec<String> {
 /// A card's words as part of a name: up to a comma, without characters not allowed in names.
 fn allowed(words: &str) -> String {
     let first = words.split(',').next().unwrap_or_default();
-    first.strip_prefix("partly ").unwrap_or(first).replace('/', "-")
+    let plain = ["partly ", "rather "].iter().find_map(|degree| first.strip_prefix(degree));
+    plain.unwrap_or(first).replace('/', "-")
 }
 
 #[cfg(test)]

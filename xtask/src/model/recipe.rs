@@ -146,6 +146,35 @@ const PITCHED: [Source; 14] = [
     PIANOBOOSTER,
 ];
 
+/// Musicians' names for the music in them, for the names of styles.
+const PITCHED_NAMES: &[(&str, &str)] = &[
+    ("missa", "mass"),
+    ("quartet", "string quartet"),
+    ("openscore-lieder", "song with piano"),
+    ("js-fakes", "chorale"),
+    ("open-hymnal", "hymn"),
+    ("pop909-aligned", "pop ballad"),
+    ("free-midi-chords", "chord loop"),
+    ("Stefani, Jozef", "theater orchestra"),
+    ("mutopia", "piano piece"),
+];
+
+/// Options of `fit` for styles of whole pieces, as many as are found again in halves of the data.
+const BY_PIECES: &[&str] = &[
+    "-k",
+    "10..14",
+    "--granularity",
+    "pieces",
+    "--covariance",
+    "full",
+    "--criterion",
+    "stability",
+    "--n-init",
+    "5",
+    "--resamples",
+    "5",
+];
+
 /// All models in the program.
 pub(super) const RECIPES: [Recipe; 3] = [
     Recipe {
@@ -155,31 +184,8 @@ pub(super) const RECIPES: [Recipe; 3] = [
         training: &["--preset", "poly_2bar_compact", "--decay-steps", "14000"],
         steps: 14_000,
         windows_per_file: 12,
-        fit: &[
-            "-k",
-            "10..14",
-            "--granularity",
-            "pieces",
-            "--covariance",
-            "full",
-            "--criterion",
-            "stability",
-            "--n-init",
-            "5",
-            "--resamples",
-            "5",
-        ],
-        names: &[
-            ("missa", "mass"),
-            ("quartet", "string quartet"),
-            ("openscore-lieder", "song with piano"),
-            ("js-fakes", "chorale"),
-            ("open-hymnal", "hymn"),
-            ("pop909-aligned", "pop ballad"),
-            ("free-midi-chords", "chord loop"),
-            ("Stefani, Jozef", "theater orchestra"),
-            ("mutopia", "piano piece"),
-        ],
+        fit: BY_PIECES,
+        names: PITCHED_NAMES,
         sources: &PITCHED,
         limits: "For sketches and experiments: two bars at a time, on a grid of 12 ticks a quarter, \
                  up to six instrument families. Most of what it has heard is European music of the \
@@ -208,9 +214,9 @@ pub(super) const RECIPES: [Recipe; 3] = [
         kind: "mel-2bar",
         training: &["--preset", "cat-mel_2bar_compact", "--bf16"],
         steps: 30_000,
-        windows_per_file: 40,
-        fit: &["-k", "24", "--covariance", "full", "--n-init", "2", "--resamples", "2"],
-        names: &[],
+        windows_per_file: 12,
+        fit: BY_PIECES,
+        names: PITCHED_NAMES,
         sources: &PITCHED,
         limits: "For sketches and experiments: two bars of one line in 4/4 or 2/2, on sixteenths, \
                  without dynamics. Most of what it has heard are single voices of European music of \
