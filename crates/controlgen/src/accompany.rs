@@ -20,9 +20,8 @@ use crate::mix::{nearest_component, transported};
 use crate::model::Model;
 use crate::style::{Reference, Style, Styles};
 
-/// Weights of the parts of a score. All parts are between 0 and 1 and have weight 1; changing the
-/// course costs less than good harmony gains.
-/// leaving a course costs less than a good harmony gains.
+/// Weights of the parts of a score. All parts are between 0 and 1; changing the course costs less
+/// than good harmony gains.
 const CONSONANCE: f64 = 1.0;
 const MEMBERSHIP: f64 = 1.0;
 const DENSITY: f64 = 0.5;
@@ -208,7 +207,24 @@ fn joined(melody: &NoteList, notes: &[ListNote]) -> NoteList {
     NoteList::from_notes(melody.encoding(), melody.meter(), all).expect("notes of this meter")
 }
 
-fn harmony_under(melody: &NoteList, notes: &[ListNote]) -> Harmony {
+/// The highest line of a window and the other notes: a melody with its accompaniment, as [`accompany`]
+/// would be given the one and write the other.
+pub fn split(window: &NoteList) -> (NoteList, Vec<ListNote>) {
+    let lines = outer_lines(&notes_of_lists([window]));
+    let top = lines.into_iter().next().map(|line| line.notes).unwrap_or_default();
+    let is_top = |note: &ListNote| {
+        let (start, pitch) = (usize::from(note.onset), i32::from(note.pitch.get()));
+        top.iter().any(|other| other.start == start && other.pitch == pitch)
+    };
+    let tones = window.notes().filter(|note| note.family != Family::Drums);
+    let (melody, below): (Vec<ListNote>, Vec<ListNote>) = tones.partition(is_top);
+    let melody = NoteList::from_notes(window.encoding(), window.meter(), melody);
+    (melody.expect("notes of this meter"), below)
+}
+
+/// The consonance of notes with a melody: how long they sound together, and how long of that in
+/// consonant intervals.
+pub fn harmony_under(melody: &NoteList, notes: &[ListNote]) -> Harmony {
     let lines = outer_lines(&notes_of_lists([melody]));
     let top = lines.first().map(|line| line.notes.as_slice()).unwrap_or_default();
     let grid = notes.iter().map(|note| GridNote {
@@ -319,6 +335,16 @@ mod tests {
         // C3 under C5 for 24 ticks, B4 under it for 12.
         let found = harmony_under(&melody, &under(&melody, &other));
         assert_eq!((found.n_together, found.n_consonant), (36, 24));
+    }
+
+    #[test]
+    fn a_window_is_split_into_its_melody_and_what_lies_below() {
+        let both = window(&[note(0, 72, 24), note(0, 48, 48), note(24, 64, 24), note(24, 60, 24)]);
+        let (melody, below) = split(&both);
+        let pitches = |notes: &[ListNote]| notes.iter().map(|n| n.pitch.get()).collect::<Vec<_>>();
+        assert_eq!(pitches(&melody.notes().collect::<Vec<_>>()), [72, 64]);
+        assert_eq!(pitches(&below), [48, 60]);
+        assert_eq!(joined(&melody, &below), both);
     }
 
     #[test]

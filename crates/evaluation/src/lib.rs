@@ -15,6 +15,7 @@
 //! | interpolation | `interpolation`, [`language`] | Roberts et al. 2018, figure on interpolation |
 //! | re-encoding, styles of pieces, few files | `discovery`, `piece_labels`, `few_shot` | |
 //! | whole pieces: key, returns, joins, endings, succession | `pieces` | see [`controlgen::piece`] |
+//! | styles mixed into tunes, accompaniments | `combination` | see [`controlgen::mix`], [`controlgen::accompany`] |
 //! | attributes, copies, response time | `steering` | see [`controlgen::attribute`], [`controlgen::copy`] |
 //! | intervals, rank correlation | [`statistics`] | Efron and Tibshirani 1993 |
 //!
@@ -22,6 +23,7 @@
 //! training split are scored.
 
 pub mod clusters;
+mod combination;
 pub mod data;
 pub mod density;
 mod diff;
@@ -265,6 +267,9 @@ pub fn evaluate(
     }));
     parts.push(Box::new(move || Ok(steering::attributes(model, seed)?.into_iter().collect())));
     if let Some(styles) = &styles {
+        parts.push(Box::new(move || {
+            Ok(combination::section(model, styles, data, temperature, seed)?.into_iter().collect())
+        }));
         parts.push(Box::new(move || {
             Ok(steering::asked(model, styles, temperature, seed)?.into_iter().collect())
         }));

@@ -26,6 +26,11 @@ impl Tally {
         self.of += 1.0;
     }
 
+    /// Counts one item, if it has a value.
+    pub fn add_some(&mut self, value: Option<f64>) {
+        value.into_iter().for_each(|value| self.add(value));
+    }
+
     /// The mean over all items of all units, `Σ sum / Σ of`; `None` without items.
     pub fn mean<'a>(units: impl IntoIterator<Item = &'a Self>) -> Option<f64> {
         let (sum, of) = units.into_iter().fold((0.0, 0.0), |(s, o), t| (s + t.sum, o + t.of));
