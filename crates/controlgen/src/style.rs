@@ -45,7 +45,8 @@ pub use card::{Card, Share};
 pub use contrast::Contrast;
 pub use entry::{AddedSummary, Style, WindowSource};
 pub use error::StyleError;
-pub use estimate::{Estimate, estimate};
+pub use estimate::Estimate;
+use estimate::estimate;
 pub use facts::{FitFacts, LatentsOf};
 pub use files::StyleFolders;
 pub use fit::{FitRequest, FitSummary, Granularity, fit};
@@ -295,11 +296,38 @@ impl Styles {
         if !style.components.is_empty() {
             return style.memberships_of(&self.memberships(model, mu));
         }
+        self.membership_in(model, mu, &self.distribution(style))
+    }
+
+    /// [`Styles::membership`] of an added style with this distribution.
+    pub fn membership_in(
+        &self,
+        model: &Model,
+        mu: &[f32],
+        distribution: &GaussianMixture,
+    ) -> Vec<f64> {
         let values = model.latent_space().project_all(mu);
         let Some(samples) = samples(model, &values) else { return Vec::new() };
         let noise = self.facts.as_ref().map(|facts| facts.posterior_variances.as_slice());
-        membership_of_added(&self.distribution(style), &self.mixture, noise, &samples)
-            .unwrap_or_default()
+        membership_of_added(distribution, &self.mixture, noise, &samples).unwrap_or_default()
+    }
+
+    /// The distribution of a style of a few pieces: what [`Styles::add`] makes of their windows,
+    /// points on the active dimensions, with the number of the piece of each.
+    ///
+    /// # Errors
+    /// Where the samples have other features than the mixture.
+    ///
+    /// # Panics
+    /// If there is not one piece for each window.
+    pub fn estimate(
+        &self,
+        samples: &Samples<'_>,
+        piece_of: &[usize],
+    ) -> Result<Estimate, ModelError> {
+        let known = self.all.iter().filter(|style| !style.is_added());
+        let groups: Vec<Vec<usize>> = known.map(|style| style.components.clone()).collect();
+        estimate(&self.mixture, &groups, samples, piece_of)
     }
 }
 

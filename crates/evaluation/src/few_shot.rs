@@ -5,7 +5,7 @@ mod method;
 mod report;
 
 use controlgen::model::Model;
-use gmm::GaussianMixture;
+use controlgen::style::Styles;
 
 use super::EvalError;
 use super::clusters::confusion;
@@ -34,14 +34,14 @@ labels.";
 /// [`EvalError::Generate`] for a temperature out of range.
 pub(super) fn sections(
     model: &Model,
-    population: &GaussianMixture,
+    styles: &Styles,
     data: &LabelledData,
     n_resamples: usize,
     temperature: f32,
     seed: u64,
 ) -> Result<Vec<Section>, EvalError> {
     let Some(judge) = Judge::learn(model.form(), data) else { return Ok(Vec::new()) };
-    let setup = Setup { model, population, data, judge: &judge, temperature, seed };
+    let setup = Setup { model, styles, data, judge: &judge, temperature, seed };
     let curve = curve::curve(&setup, n_resamples)?;
     let note = format!(
         "Claim 4: n files of a label, drawn at random {n_resamples} times, make a style in seven ways, all \
@@ -50,7 +50,8 @@ pub(super) fn sections(
          within one deviation of the files' mean, the naive VAE's way. Posterior: the encoder's own of a \
          random given window. Own Gaussian: full covariance of the files' windows alone, as it is or shrunk \
          (Ledoit and Wolf). Kernel density: about each window, as wide as leave-one-out likelihood has it. \
-         `style add`: what this program does. Fréchet distance, density and coverage (Naeem et al. 2020, five \
+         `style add`: what this program does; of eight draws the one is kept that most belongs to the style when \
+         encoded again, as in `generate`. Fréchet distance, density and coverage (Naeem et al. 2020, five \
          neighbors) are measured in the first ten principal components of the judge's features, with {:.0} % \
          of their variance: compare them within one table only. Labels: {}. Intervals are over the draws of \
          files; bands of the curves hold 95 % of them. n90: the fewest files that reach 90 % of the judge's \
@@ -87,8 +88,7 @@ fn judged(setup: &Setup<'_>) -> Result<Section, EvalError> {
         let given = Given::of(setup.model, &files)?;
         let (n, seed) = (GROUPS * WINDOWS, seed.wrapping_add(1 + label as u64));
         let (model, temperature) = (setup.model, setup.temperature);
-        let windows =
-            Method::Added.windows(model, setup.population, &given, n, temperature, seed)?;
+        let windows = Method::Added.windows(model, setup.styles, &given, n, temperature, seed)?;
         let windows = windows.unwrap_or_default();
         for group in windows.as_chunks::<WINDOWS>().0 {
             let answer = judge.judge(group);

@@ -46,7 +46,7 @@ pub fn evaluate_labels(
     let parts: Vec<Part<'_>> = vec![
         Box::new(move || {
             let n = request.n_resamples;
-            few_shot::sections(model, styles.mixture(), data, n, temperature, seed)
+            few_shot::sections(model, styles, data, n, temperature, seed)
         }),
         Box::new(move || {
             Ok(piece_labels::section(model, styles, data, seed)?.into_iter().collect())

@@ -241,14 +241,14 @@ pub fn evaluate(
     if request.scope == Scope::All {
         parts.push(Box::new(move || Ok(vec![reconstruction::section(model, data, seed)])));
     }
-    if let (Some(mixture), Some(styles)) = (mixture, &styles) {
+    if let Some(styles) = &styles {
         let k = request.k.map(|k| k.min(data.train.rows.len()));
         parts.push(Box::new(move || {
             Ok(vec![discovery::reencode(model, styles, data, k, temperature, seed)?])
         }));
         let n_resamples = request.n_resamples;
         parts.push(Box::new(move || {
-            few_shot::sections(model, mixture, labelled, n_resamples, temperature, seed)
+            few_shot::sections(model, styles, labelled, n_resamples, temperature, seed)
         }));
     }
     if let Some(styles) = &styles {
@@ -277,9 +277,9 @@ pub fn evaluate(
     parts.push(Box::new(move || {
         Ok(vec![steering::copies(model, corpus, mixture, data, temperature, seed)?])
     }));
-    if let Some(mixture) = mixture {
+    if let Some(styles) = &styles {
         parts.push(Box::new(move || {
-            Ok(vec![steering::speed(model, mixture, data, temperature, seed)?])
+            Ok(vec![steering::speed(model, styles, data, temperature, seed)?])
         }));
     }
     parts.push(Box::new(move || Ok(discovery::map(model, mixture, data)?.into_iter().collect())));

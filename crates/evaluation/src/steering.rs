@@ -11,7 +11,7 @@ use controlgen::encode::encode_windows;
 use controlgen::generate::{Decoding, GenerateError};
 use controlgen::model::Model;
 use controlgen::piece::DEFAULT_CANDIDATES;
-use controlgen::style::{Reference, Styles, estimate};
+use controlgen::style::{Reference, Styles};
 use gmm::{GaussianMixture, Samples};
 
 use super::EvalError;
@@ -229,14 +229,14 @@ drawn, decoded and encoded again; a style made of the windows of five pieces. Tw
 /// [`EvalError::Generate`] for a temperature out of range.
 pub(super) fn speed(
     model: &Model,
-    mixture: &GaussianMixture,
+    styles: &Styles,
     data: &EvalData,
     temperature: f32,
     seed: u64,
 ) -> Result<Section, EvalError> {
     let mut section = Section::new("speed", "Waiting", SPEED_NOTE);
     let mut one = Vec::new();
-    let source = Source::Mixture(mixture);
+    let source = Source::Mixture(styles.mixture());
     let controls = source.controls(model)?;
     for repeat in 0..REPEATS as u64 {
         let start = Instant::now();
@@ -258,7 +258,7 @@ pub(super) fn speed(
     let latents = space.project_all(&encode_windows(model, &windows));
     let style = Samples::new(&latents, windows.len(), space.n_active())
         .ok()
-        .and_then(|samples| estimate(mixture, &samples, &piece_of).ok());
+        .and_then(|samples| styles.estimate(&samples, &piece_of).ok());
     let seconds = start.elapsed().as_secs_f64();
     one.sort_by(f64::total_cmp);
     let timed = |figure: Figure| Figure { timed: true, ..figure.better(Better::Lower) };

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::card::CardWindow;
 use super::describe::Describer;
-use super::estimate::estimate;
 use super::name::check_name;
 use super::pieces::{self, RefusedFile, UsedFile};
 use super::{AddedSummary, Card, Reference, Style, StyleError, Styles, WindowSource};
@@ -156,7 +155,7 @@ impl Styles {
         let mu = encode_windows(model, &tokens);
         let values = model.latent_space().project_all(&mu);
         let samples = Samples::new(&values, tokens.len(), self.mixture.n_features())?;
-        let estimate = estimate(&self.mixture, &samples, &piece_of)?;
+        let estimate = self.estimate(&samples, &piece_of)?;
         let reference = Reference::load(model)?;
         let describer = Describer::new(model, &reference, &self.mixture);
         let windows: Vec<CardWindow<'_>> = tokens

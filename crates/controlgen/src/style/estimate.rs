@@ -52,16 +52,21 @@ pub struct Estimate {
 /// most.
 ///
 /// Every component moves as far as the windows are its own, see [`GaussianMixture::adapt_about`].
-/// Its weight becomes `(n_k + τ w_k) / (n + τ)`, with the windows `n_k` it is responsible for:
-/// components that the windows don't touch keep a part, which fades as windows come.
+/// Its weight becomes `(n_k + τ v_k) / (n + τ)`, with the windows `n_k` it is responsible for, and
+/// the weight `v_k` that known styles make probable: `v_k = Σ_j n_j / n · w_k / W` over components
+/// `j` of the same style as `k`, which has the weight `W` in the mixture. `groups` are the
+/// components of each known style. So components that go together in known music come with each
+/// other, and others don't: a fiddle tune does not bring four-part chorales, however frequent they
+/// are. Components in no group are styles of their own.
 ///
 /// # Errors
 /// Where the samples have other features than the mixture.
 ///
 /// # Panics
 /// If there is not one piece for each window.
-pub fn estimate(
+pub(super) fn estimate(
     mixture: &GaussianMixture,
+    groups: &[Vec<usize>],
     samples: &Samples<'_>,
     piece_of: &[usize],
 ) -> Result<Estimate, ModelError> {
@@ -80,8 +85,8 @@ pub fn estimate(
     let adapted = mixture.adapt_about(&weighted, MEAN_RELEVANCE, COVARIANCE_RELEVANCE)?;
     let weights: Vec<f64> = counts
         .iter()
-        .zip(mixture.weights())
-        .map(|(count, weight)| (count + WEIGHT_RELEVANCE * weight) / (n + WEIGHT_RELEVANCE))
+        .zip(within_groups(&counts, mixture.weights(), groups))
+        .map(|(count, expected)| (count + WEIGHT_RELEVANCE * expected) / (n + WEIGHT_RELEVANCE))
         .collect();
     let own: f64 = weights.iter().zip(&adapted.shares).map(|(w, share)| w * share).sum();
     let model = adapted.model;
@@ -91,6 +96,18 @@ pub fn estimate(
         model.covariances().clone(),
     )?;
     Ok(Estimate { distribution, prior_share: 1.0 - own })
+}
+
+/// Fractions of some counts, shared out within each group of components by their weights.
+fn within_groups(counts: &[f64], weights: &[f64], groups: &[Vec<usize>]) -> Vec<f64> {
+    let n: f64 = counts.iter().sum();
+    let mut shares: Vec<f64> = counts.iter().map(|count| count / n).collect();
+    for group in groups {
+        let sum = |values: &[f64]| group.iter().map(|k| values[*k]).sum::<f64>();
+        let (count, weight) = (sum(counts), sum(weights));
+        group.iter().for_each(|k| shares[*k] = count / n * weights[*k] / weight);
+    }
+    shares
 }
 
 #[cfg(test)]
@@ -114,7 +131,7 @@ mod tests {
         let values = [2.0, 0.0].repeat(16);
         let pieces: Vec<usize> = (0..16).map(|i| i / 8).collect();
         let samples = Samples::new(&values, 16, 2).unwrap();
-        let found = estimate(&mixture(), &samples, &pieces).unwrap();
+        let found = estimate(&mixture(), &[vec![0, 1]], &samples, &pieces).unwrap();
         let mean = found.distribution.mean(0);
         assert!((mean[0] - 2.0 * 4.0 / 7.0).abs() < 1e-9 && mean[1].abs() < 1e-9, "{mean:?}");
         assert!((found.distribution.mean(1)[0] - 10.0).abs() < 1e-9);
@@ -129,11 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn weights_come_from_components_of_the_same_styles() {
+        // Three windows of component 1, one of component 3; 1 is of one style with 0.
+        let weights = [0.3, 0.1, 0.4, 0.2];
+        let found = within_groups(&[0.0, 3.0, 0.0, 1.0], &weights, &[vec![0, 1], vec![2]]);
+        let expected = [0.75 * 0.75, 0.75 * 0.25, 0.0, 0.25];
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
+    }
+
+    #[test]
     fn a_long_piece_counts_for_twelve_windows() {
         let values = [2.0, 0.0].repeat(48);
         let samples = Samples::new(&values, 48, 2).unwrap();
         let mean = |piece_of: &[usize]| {
-            estimate(&mixture(), &samples, piece_of).unwrap().distribution.mean(0)[0]
+            estimate(&mixture(), &[vec![0, 1]], &samples, piece_of).unwrap().distribution.mean(0)[0]
         };
         let of_four: Vec<usize> = (0..48).map(|i| i % 4).collect();
         assert!((mean(&[0; 48]) - 2.0 * 12.0 / 24.0).abs() < 1e-9);
@@ -152,7 +178,7 @@ mod tests {
         for n in [1, 5] {
             let samples = Samples::new(&few[..2 * n], n, 2).unwrap();
             let pieces: Vec<usize> = (0..n).collect();
-            let found = estimate(&mixture(), &samples, &pieces).unwrap();
+            let found = estimate(&mixture(), &[vec![0, 1]], &samples, &pieces).unwrap();
             let score = found.distribution.score(&unseen).unwrap();
             assert!(score > last, "{n}: {score}, not above {last}");
             last = score;

@@ -2,7 +2,7 @@
 
 use controlgen::generate::GenerateError;
 use controlgen::model::Model;
-use gmm::GaussianMixture;
+use controlgen::style::Styles;
 use musicvae::seed;
 use rand::seq::index;
 use rayon::prelude::*;
@@ -79,7 +79,7 @@ pub(super) struct Curve {
 /// The model, the data and the judge of few-shot styles.
 pub(super) struct Setup<'a> {
     pub(super) model: &'a Model,
-    pub(super) population: &'a GaussianMixture,
+    pub(super) styles: &'a Styles,
     pub(super) data: &'a LabelledData,
     pub(super) judge: &'a Judge,
     pub(super) temperature: f32,
@@ -189,7 +189,7 @@ fn scores(
     seed: u64,
 ) -> Result<Option<Scores>, GenerateError> {
     let (model, temperature) = (setup.model, setup.temperature);
-    let windows = method.windows(model, setup.population, given, DRAWN, temperature, seed)?;
+    let windows = method.windows(model, setup.styles, given, DRAWN, temperature, seed)?;
     Ok(windows.map(|windows| measured(setup, space, label, &windows)))
 }
 

@@ -1,8 +1,11 @@
 //! How a style is made of a few files: what this program does, and what else could be done.
 
+use controlgen::encode::encode_windows;
 use controlgen::generate::{Controls, GenerateError};
+use controlgen::latent::argmax;
 use controlgen::model::Model;
-use controlgen::style::estimate;
+use controlgen::piece::DEFAULT_CANDIDATES;
+use controlgen::style::Styles;
 use gmm::{CovarianceType, GaussianMixture, GmmParams, ModelError, Samples, Shrinkage};
 
 use super::super::labelled::LabelledPiece;
@@ -49,13 +52,13 @@ impl Method {
     pub(super) fn windows(
         self,
         model: &Model,
-        population: &GaussianMixture,
+        styles: &Styles,
         given: &Given,
         n: usize,
         temperature: f32,
         seed: u64,
     ) -> Result<Option<Vec<Vec<u16>>>, GenerateError> {
-        let (d, rows) = (population.n_features(), given.rows.as_slice());
+        let (d, rows) = (styles.mixture().n_features(), given.rows.as_slice());
         let draw = |source: &Source<'_>| {
             source.windows(model, &given.controls, n, temperature, seed).map(Some)
         };
@@ -76,13 +79,36 @@ impl Method {
             Self::ShrunkGaussian => gaussian(Some(Shrinkage::LedoitWolf)),
             Self::Added => {
                 let Ok(samples) = Samples::new(rows, rows.len() / d, d) else { return Ok(None) };
-                let Ok(style) = estimate(population, &samples, &given.piece_of) else {
+                let Ok(style) = styles.estimate(&samples, &given.piece_of) else {
                     return Ok(None);
                 };
-                draw(&Source::Mixture(&main_components(&style.distribution, n)?))
+                let style = main_components(&style.distribution, n)?;
+                let drawn = Source::Mixture(&style).windows(
+                    model,
+                    &given.controls,
+                    n * DEFAULT_CANDIDATES,
+                    temperature,
+                    seed,
+                )?;
+                Ok(Some(most_like(model, styles, &style, drawn)))
             }
         }
     }
+}
+
+/// Of each [`DEFAULT_CANDIDATES`] windows the one that most belongs to a style when encoded again.
+fn most_like(
+    model: &Model,
+    styles: &Styles,
+    style: &GaussianMixture,
+    windows: Vec<Vec<u16>>,
+) -> Vec<Vec<u16>> {
+    let again = encode_windows(model, &windows);
+    let memberships = styles.membership_in(model, &again, style);
+    let groups = memberships.chunks(DEFAULT_CANDIDATES).map(argmax);
+    let best: Vec<usize> =
+        groups.enumerate().filter_map(|(i, best)| Some(i * DEFAULT_CANDIDATES + best?)).collect();
+    best.into_iter().map(|i| windows[i].clone()).collect()
 }
 
 /// A mixture without the components that `n` draws would hardly be of: each costs a factorization.
