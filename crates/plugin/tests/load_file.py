@@ -1,7 +1,7 @@
 """Loads the plug-in's file as a host does, plays a few bars of it, and unloads it.
 
-The other tests know the plug-in through the same bindings that it is written with. This one knows
-CLAP's own structures only, as clap/*.h of CLAP 1.2 defines them, and the file as it is installed:
+The other tests use the same bindings as the plug-in itself. This one only uses CLAP's own
+structures, as clap/*.h of CLAP 1.2 defines them, and the installed file:
 
     python3 load_file.py controlgen.clap [MODEL]
 """

@@ -162,7 +162,7 @@ fn the_tempo_moves_samples_and_not_the_music() {
     let usual = onsets(|_| {});
     assert_eq!(onsets(|daw| daw.song.tempo = 60.0), usual, "slower");
     assert_eq!(onsets(|daw| daw.song.tempo = 191.7), usual, "faster");
-    // From 120 to about 190 in the six seconds or so.
+    // The tempo rises from 120 to about 190 within about six seconds.
     assert_eq!(onsets(|daw| daw.song.tempo_per_sample = 70.0 / 240_000.0), usual, "a ramp");
 }
 
