@@ -1,6 +1,6 @@
 // @ts-check
-// Applies changes of the dials to the piece that is playing: of several versions the server returns
-// the one nearest to what the dials ask for, which takes over in time with the beat.
+// Applies changes of the dials to the piece that is playing: among several versions, the server
+// returns the one nearest to the requested values, which takes over in time with the beat.
 
 import { LatestRequest, newSeed } from "../api.js";
 import { inKeys } from "../state/notes.js";
