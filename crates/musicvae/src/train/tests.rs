@@ -2,7 +2,7 @@
 //! from a checkpoint, the same bits with any number of threads.
 
 mod backends;
-mod going_on;
+mod run_loop;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -254,7 +254,7 @@ fn both_decoders_give_the_same_logits() {
 
 /// A hierarchical model of two parts generates under its chords what it was trained on.
 #[test]
-fn two_parts_under_chords_are_learnt_by_heart() {
+fn two_parts_under_chords_are_memorized() {
     let (small, training) = overfitting();
     let [.., hierarchical] = architectures();
     let config = MusicVaeConfig {
