@@ -56,8 +56,8 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     let dropped: u64 =
         strict["dropped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert!(strict["n_attempts"].as_u64().unwrap() >= 3 + dropped);
-    // Of the two styles at least one writes lines in which two consecutive notes always occur in
-    // the training music, too; the other may write single notes.
+    // At least one of the two styles generates lines in which any two consecutive notes also occur
+    // in the training music; the other one may generate single notes.
     let refused = (0..2).filter(|style| {
         let run = dir.run(&format!(
             "generate --model run/model --style {style} -n 2 --max-copy-notes 0 --max-attempts 6 -o none"
@@ -98,8 +98,8 @@ fn longer_pieces_blends_and_ways_through_styles() {
     dir.ok(&format!("{generate} --style 0:0.75,style-1:0.25 --latent-temperature 0 -o blend"));
     let blend = sidecar(&dir, "blend/style-0_0_75_style-1_0_25-seed5-000.json");
     assert_eq!(blend["style"], "style-0:0.75,style-1:0.25");
-    // Without deviations a blend is its middle, which is a quarter of the path that `--smoothness`
-    // asks for.
+    // At latent temperature 0, a blend is its mean, which is a quarter of the path that
+    // `--smoothness` asks for.
     let way = "--path 0,1 --bars 10 --latent-temperature 0 --smoothness 0.8 -o way";
     dir.ok(&format!("{generate} {way}"));
     let way = sidecar(&dir, "way/style-0-to-style-1-seed5-000.json");
@@ -212,7 +212,8 @@ fn attributes_are_learnt_listed_and_turned() {
     let z = |folder: &str| sidecar(&dir, &format!("{folder}/style-0-seed2-000.json"))["z"].clone();
     assert_ne!(z("plain"), z("turned"));
 
-    // Even of a model that has learned next to nothing, the nearest of several draws follows.
+    // Even with a model that has learned next to nothing, the nearest of several draws follows the
+    // dial.
     let n_notes = |density: &str| {
         let all = "generate --model run/model -n 6 --seed 5 --candidates 24 --attribute density:";
         let made = dir.json(&format!("{all}{density} -o density{density}"));

@@ -1,4 +1,4 @@
-//! Whole pieces: what returns, what is chosen, how tunes go on.
+//! Whole pieces: repetitions, choice of windows, continuations of tunes.
 
 use note_seq::midi::{ReadOptions, WriteOptions, read, write};
 use note_seq::{Note, NoteSequence, Pitch, Program, TimeSignature, Velocity};
@@ -14,7 +14,7 @@ fn sidecar(dir: &TestDir, name: &str) -> Value {
     serde_json::from_slice(&dir.read(name)).unwrap()
 }
 
-/// Notes of some bars of 4/4 at 120, from the first of them: milliseconds, pitch.
+/// Notes of `n` bars of 4/4 at 120: milliseconds from the first of these bars, and pitch.
 fn bars(music: &NoteSequence, first: u32, n: u32) -> Vec<(String, u8)> {
     let (from, to) = (2.0 * f64::from(first), 2.0 * f64::from(first + n));
     let mut notes: Vec<(String, u8)> = music
@@ -66,7 +66,7 @@ fn sections_return_as_the_form_says_and_the_same_seed_gives_the_same_piece() {
             let music = music(&dir, &format!("abac/style-0-seed5-00{piece}.mid"));
             let first = bars(&music, 0, 3);
             assert_ne!(first, [] as [(String, u8); 0]);
-            // A melody's last note may end with its section; what starts is the same.
+            // A melody's last note may end with its section, but the onsets are the same.
             assert_eq!(bars(&music, 8, 3), first, "{piece}");
         }
         let again = format!("{line} --form ABAC --candidates 3 -o again --force --threads 1");
@@ -92,7 +92,8 @@ fn pieces_have_the_form_of_real_ones_unless_smoothness_is_asked_for() {
     assert_eq!(of["z"].as_array().unwrap().len(), 4);
     let written = dir.json(&format!("{line} --smoothness 0.8 -o smooth"));
     assert!(written["pieces"][0]["form"].is_null(), "{written}");
-    // Without what was learned of pieces, the same walk is chosen from.
+    // Without the model of pieces, consecutive windows are similar, and are still chosen among
+    // draws.
     std::fs::remove_file(dir.path("run/model/pieces.safetensors")).unwrap();
     dir.ok(&format!("{line} -o without"));
     let of = sidecar(&dir, "without/style-0-seed1-000.json");
@@ -172,7 +173,7 @@ fn a_tune_goes_on_and_nothing_of_it_changes() {
 fn bars_are_filled_and_all_others_stay() {
     let dir = TestDir::new();
     let tune = tune();
-    // Drums are in neither, the bass is no part of the melody.
+    // Neither contains drums, and the melody does not include the bass.
     let cases: [(fn(&TestDir), fn(&Note) -> bool); 2] = [
         (TestDir::model, |note| note.is_drum),
         (TestDir::melody_model, |note| note.is_drum || note.program.get() == 32),
@@ -188,7 +189,7 @@ fn bars_are_filled_and_all_others_stay() {
             assert_eq!(bars(&filled, first, n), bars(&tune, first, n));
         }
         assert_ne!(bars(&filled, 2, 3), bars(&tune, 2, 3));
-        // Instruments that the model does not write stay there, too.
+        // Instruments that the model does not write are kept as well.
         let of = |music: &NoteSequence| bars(&music.with_notes(keeps), 0, 8);
         assert_ne!(of(&tune), [] as [(String, u8); 0]);
         assert_eq!(of(&filled), of(&tune));
@@ -197,7 +198,7 @@ fn bars_are_filled_and_all_others_stay() {
     }
 }
 
-/// Sixteen bars of drums: hats, kicks and snares on sixteenths, others for each number.
+/// Sixteen bars of drums: hats, kicks and snares on sixteenths, different for each number.
 fn groove(number: u32) -> NoteSequence {
     let mut groove = NoteSequence::default();
     let mut strike = |at: u32, pitch: u8, velocity: u8| {
@@ -255,7 +256,7 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     let longer = line.replace("--bars 8", "--bars 16").replace("AB", "ABAC");
     dir.ok(&format!("{longer} --drums beat/model -o again --force"));
     let beat = music(&dir, &format!("again/{file}")).with_notes(|note| note.is_drum);
-    // From the second bar on: what is played early at the beginning lies before it.
+    // From the second bar on, because early notes of the first bar would lie before the beginning.
     assert_eq!(bars(&beat, 1, 2), bars(&beat, 9, 2));
     dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "a model of drums"]);
 }
@@ -271,7 +272,7 @@ fn pieces_are_arranged_as_asked_for() {
     let (even, shaped) =
         (music(&dir, &format!("even/{file}.mid")), music(&dir, &format!("shaped/{file}.mid")));
     assert_eq!(even.tempos.len(), 1);
-    // The last two bars slow down by the beat, to four fifths.
+    // The last two bars slow down beat by beat, to four fifths of the tempo.
     assert_eq!(shaped.tempos.len(), 9);
     assert!((shaped.tempos[8].qpm - 96.0).abs() < 0.01 && shaped.total_time > even.total_time);
     assert_eq!(bars(&shaped, 0, 6), bars(&even, 0, 6));

@@ -104,7 +104,7 @@ impl TestDir {
         copy(made.folder.path(), self.folder.path());
     }
 
-    /// The same of melodies.
+    /// The same with a model of melodies.
     pub(crate) fn melody_model(&self) {
         static MADE: OnceLock<TestDir> = OnceLock::new();
         let made = MADE.get_or_init(|| Self::with_model("mel-2bar", "cat-mel_2bar_tiny"));

@@ -28,12 +28,12 @@ fn a_model_goes_on_with_other_music() {
         .json("train --corpus corpus2 --from run/model -o tuned --steps 5 --seed 3 --keep-last 1");
     assert_eq!(outcome["stopped"], "steps");
     assert!((0.0..=1.0).contains(&outcome["wait_share"].as_f64().unwrap()), "{outcome}");
-    // It already knows what the new one has to learn.
+    // The tuned model already knows what a new one has to learn.
     dir.ok("train --corpus corpus2 -o fresh --steps 5 --seed 3");
     let loss = |run| metrics(&dir, run, "step")[0]["reconstruction_nats"].as_f64().unwrap();
     assert!(loss("tuned") < 0.8 * loss("fresh"), "{} {}", loss("tuned"), loss("fresh"));
 
-    // Recorded in the model's and in the run's configuration, and on the card.
+    // The source is recorded in the model's and in the run's configuration, and on the card.
     let tuned = json(&dir, "tuned/model/config.json");
     let from = &tuned["training"]["from"];
     assert_eq!(from["folder"], "run/model");

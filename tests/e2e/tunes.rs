@@ -1,4 +1,4 @@
-//! Tunes as users have them: whatever is left out of one is said.
+//! Tunes as users have them: everything that is left out is reported.
 
 use corpus::synthetic;
 use note_seq::midi::{WriteOptions, write};
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::support::TestDir;
 
-/// Quarters of one pitch after another at 120 a minute, with meters at these quarters.
-fn quarters(n: u32, metres: &[(f64, u32, u32)]) -> NoteSequence {
+/// Consecutive quarter notes at 120 per minute, with time signatures at these quarter notes.
+fn quarters(n: u32, meters: &[(f64, u32, u32)]) -> NoteSequence {
     let like = synthetic::piece(0, 3, 0).notes[0];
     let mut music = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
     music.tempos.push(Tempo { time: 0.0, qpm: 120.0 });
@@ -18,12 +18,12 @@ fn quarters(n: u32, metres: &[(f64, u32, u32)]) -> NoteSequence {
         let (instrument, end_time) = (0, start_time + 0.5);
         music.push(note_seq::Note { pitch, instrument, start_time, end_time, ..like });
     }
-    let metre = |(at, numerator, denominator): &(f64, u32, u32)| TimeSignature {
+    let meter = |(at, numerator, denominator): &(f64, u32, u32)| TimeSignature {
         time: 0.5 * at,
         numerator: *numerator,
         denominator: *denominator,
     };
-    music.time_signatures.extend(metres.iter().map(metre));
+    music.time_signatures.extend(meters.iter().map(meter));
     music
 }
 
@@ -83,7 +83,7 @@ fn no_note_of_a_tune_is_left_out_without_a_word() {
         assert!(added.contains(said), "{added}");
     }
 
-    // Tempo is no matter: half of it played at another one gives the same windows.
+    // Tempo does not matter: the same windows result if half of the tune is at another tempo.
     let mut rubato = upbeat.clone();
     let at = |time: f64| if time > 4.5 { 4.5 + 2.0 * (time - 4.5) } else { time };
     rubato.tempos.push(Tempo { time: 4.5, qpm: 60.0 });

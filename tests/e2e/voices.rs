@@ -95,7 +95,7 @@ fn new_music_is_in_the_meter_asked_for() {
     assert_eq!((meter.numerator, meter.denominator), (6, 8));
     // Four bars of three quarters at 120 are 6 s; their last note begins in the second half.
     assert!(jig.total_time > 3.0 && jig.total_time <= 6.0 + 1e-6, "{}", jig.total_time);
-    // Without one, that of the music that it was learned from.
+    // Without `--meter`, the meter is that of the style's training music.
     dir.ok(&format!("{line} -o usual"));
     assert_eq!(music(&dir, "usual/style-0-seed3-000.mid").time_signatures[0].numerator, 4);
     assert_eq!(dir.run(&format!("{line} --meter 4 -o x")).code, Some(2));
@@ -151,7 +151,7 @@ fn a_corpus_says_what_became_of_every_note() {
     assert_eq!(notes["assumed"], serde_json::json!({ "common_time": 1 }));
     let text = dir.ok("corpus report corpus");
     assert!(text.contains("100.0 % of 108 notes are in windows"), "{text}");
-    // Drums with their timing are a kind of their own.
+    // Drums with their timing are a separate kind.
     let report = dir.json("corpus build midi -o drums --kind drums-2bar-groove --heldout 0");
     assert_eq!(report["notes"]["n_in_windows"], 12);
 }

@@ -49,7 +49,7 @@ pub(crate) struct BenchStudio {
     /// Compare the music of places on the map with the styles there, instead of timing
     #[arg(long, conflicts_with = "hostile")]
     map: bool,
-    /// Compare what dials are asked for with what they reach, instead of timing
+    /// Compare requested with measured shifts of the dials, instead of timing
     #[arg(long, conflicts_with_all = ["hostile", "map"])]
     dials: bool,
     /// Also write the results as JSON

@@ -110,7 +110,7 @@ fn iterations(peer: &Peer) -> Result<Vec<Value>> {
             );
             match (dtype, problem.covariance) {
                 ("float64", "full") => {
-                    match beside_linfa(peer, &linfa, problem, measured[0].ours) {
+                    match compare_with_linfa(peer, &linfa, problem, measured[0].ours) {
                         Ok(row) => rows.push(row),
                         // The other figures are valid without it.
                         Err(error) => println!("{:7}  linfa skipped: {error:#}", problem.name),
@@ -172,10 +172,10 @@ fn by_turns(
 }
 
 /// linfa's seconds per iteration, on one thread.
-fn beside_linfa(peer: &Peer, linfa: &Path, problem: &Problem, ours: f64) -> Result<Value> {
+fn compare_with_linfa(peer: &Peer, linfa: &Path, problem: &Problem, ours: f64) -> Result<Value> {
     let k = problem.n_components.to_string();
     let theirs = answer(Command::new(linfa).arg(peer.data(problem.name)).arg(k))?;
-    let theirs = theirs["seconds_per_iteration"].as_f64().context("linfa told no time")?;
+    let theirs = theirs["seconds_per_iteration"].as_f64().context("linfa reported no time")?;
     println!(
         "{:7}  float64        1  {ours:<8.4}  linfa {theirs:.4}, ratio {:.1}",
         problem.name,

@@ -135,7 +135,7 @@ fn start_of(given: &Value, covariance: &str) -> Result<Value> {
             (0..k).map(|at| diagonal(at).iter().sum::<f64>() / d as f64).collect::<Vec<_>>().into()
         }
         _ => {
-            ensure!(is_dense, "the start has no dense covariances to make a {covariance} one of");
+            ensure!(is_dense, "the start has no dense covariances for {covariance} ones");
             let first = &given["covariances"][0];
             if covariance == "tied" { first.clone() } else { given["covariances"].clone() }
         }
