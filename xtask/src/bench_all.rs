@@ -17,6 +17,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::files::save;
 use crate::process::{self, answer, say};
 use rows::{Row, corpus_rows, gmm_row, studio_rows, train_row};
 use styles::styles;
@@ -130,8 +131,7 @@ pub(crate) fn run(args: &BenchAll) -> Result<()> {
         Some(path) => path.clone(),
         None => process::target()?.join("bench.json"),
     };
-    std::fs::write(&path, serde_json::to_vec_pretty(&table)?)
-        .with_context(|| format!("can't write {}", path.display()))?;
+    save(Some(&path), &table)?;
     say(&format!("saved as {}; compare a later run with it using `--compare`", path.display()));
     Ok(())
 }

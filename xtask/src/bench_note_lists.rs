@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::files::{median, save};
 use crate::gmm::answer as json_line;
 use crate::process::{self, answer, args};
 
@@ -63,12 +64,7 @@ struct Trained {
 }
 
 pub(crate) fn run(args: &BenchNoteLists) -> Result<()> {
-    let script = process::root().join(&args.script);
-    ensure!(
-        script.exists(),
-        "{} does not exist; give the PyTorch counterpart with `--script`",
-        script.display()
-    );
+    let script = process::counterpart(&args.script)?;
     let program = process::controlgen(args.program.as_deref())?;
     let (mut own, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.turns.max(1) {
@@ -105,11 +101,7 @@ pub(crate) fn run(args: &BenchNoteLists) -> Result<()> {
             args.beta
         ));
     }
-    match &args.json {
-        Some(path) => std::fs::write(path, serde_json::to_vec_pretty(&rows)?)
-            .with_context(|| format!("can't write {}", path.display())),
-        None => Ok(()),
-    }
+    save(args.json.as_deref(), &rows)
 }
 
 /// Number of steps in `minutes` at a rate in windows per second, at least 1.
@@ -184,11 +176,6 @@ fn peer(args: &BenchNoteLists, script: &Path, steps: u64, score: bool) -> Result
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

@@ -53,12 +53,6 @@ impl Peer {
     fn init(&self, problem: &str) -> PathBuf {
         self.problems.join(format!("{problem}_init.json"))
     }
-
-    fn write(&self, rows: &[Value]) -> Result<()> {
-        let Some(path) = &self.json else { return Ok(()) };
-        std::fs::write(path, serde_json::to_vec_pretty(rows)?)
-            .with_context(|| format!("cannot write {}", path.display()))
-    }
 }
 
 /// Builds an example of `gmm`.
@@ -90,12 +84,7 @@ fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 fn read_json(path: &Path) -> Result<Value> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is no JSON", path.display()))
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", path.display()))
 }

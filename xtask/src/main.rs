@@ -10,6 +10,7 @@ mod control;
 mod dmelodies;
 mod e2e;
 mod eval;
+mod files;
 mod gmm;
 mod model;
 mod parity_notes;

@@ -6,7 +6,8 @@
 //! faster: [`ITERATIONS`] is a typical number for a fit.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
-use super::{Peer, answer, build_example, default_fit, growth, median};
+use super::{Peer, answer, build_example, default_fit, growth};
+use crate::files::{median, save};
 use crate::process;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ pub(crate) fn run(peer: &Peer, with_growth: bool) -> Result<()> {
     if with_growth {
         rows.extend(growth::run(peer, &build_example("fit")?)?);
     }
-    peer.write(&rows)
+    save(peer.json.as_deref(), &rows)
 }
 
 /// Seconds per iteration for all requested problems.
@@ -161,10 +162,10 @@ fn by_turns(
     }
     let mean = ours.iter().sum::<f64>() / ours.len() as f64;
     Ok(Measured {
-        ours: median(&mut ours),
+        ours: median(ours),
         mean,
-        peer: median(&mut theirs),
-        product_rate: median(&mut rates),
+        peer: median(theirs),
+        product_rate: median(rates),
         peak_mib: peak,
         peer_peak_mib: peer_peak,
         n_operations: size,

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
 use super::{Peer, answer, build_example, numbers, read_json};
+use crate::files::save;
 use crate::process;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ pub(crate) fn run(peer: &Peer) -> Result<()> {
             }
         }
     }
-    peer.write(&rows)?;
+    save(peer.json.as_deref(), &rows)?;
     ensure!(!rows.is_empty(), "no problem was run");
     ensure!(worst <= TOLERANCE, "the largest difference is {worst:e}, above {TOLERANCE:e}");
     println!("largest difference {worst:.1e} (allowed {TOLERANCE:e})");
