@@ -1,18 +1,10 @@
 //! Whole pieces: repetitions, choice of windows, continuations of tunes.
 
-use note_seq::midi::{ReadOptions, WriteOptions, read, write};
+use note_seq::midi::{WriteOptions, write};
 use note_seq::{Note, NoteSequence, Pitch, Program, TimeSignature, Velocity};
 use serde_json::Value;
 
 use crate::support::TestDir;
-
-fn music(dir: &TestDir, name: &str) -> NoteSequence {
-    read(&dir.read(name), &ReadOptions::strict()).unwrap().sequence
-}
-
-fn sidecar(dir: &TestDir, name: &str) -> Value {
-    serde_json::from_slice(&dir.read(name)).unwrap()
-}
 
 /// Notes of `n` bars of 4/4 at 120: milliseconds from the first of these bars, and pitch.
 fn bars(music: &NoteSequence, first: u32, n: u32) -> Vec<(String, u8)> {
@@ -63,7 +55,7 @@ fn sections_return_as_the_form_says_and_the_same_seed_gives_the_same_piece() {
         let written = dir.json(&format!("{line} --form ABAC --candidates 3 -o abac --force"));
         assert_eq!(written["pieces"][0]["form"], "ABCDABEF");
         for piece in 0..2 {
-            let music = music(&dir, &format!("abac/style-0-seed5-00{piece}.mid"));
+            let music = dir.music(&format!("abac/style-0-seed5-00{piece}.mid"));
             let first = bars(&music, 0, 3);
             assert_ne!(first, [] as [(String, u8); 0]);
             // A melody's last note may end with its section, but the onsets are the same.
@@ -87,7 +79,7 @@ fn pieces_have_the_form_of_real_ones_unless_smoothness_is_asked_for() {
     let line = "generate --model run/model --style 0 -n 2 --bars 8 --seed 1";
     let written = dir.json(&format!("{line} -o auto"));
     assert!(written["pieces"][0]["form"].is_string(), "{written}");
-    let of = sidecar(&dir, "auto/style-0-seed1-000.json");
+    let of = dir.json_file("auto/style-0-seed1-000.json");
     assert_eq!(of["options"]["follows"], "pieces");
     assert_eq!(of["z"].as_array().unwrap().len(), 4);
     let written = dir.json(&format!("{line} --smoothness 0.8 -o smooth"));
@@ -96,7 +88,7 @@ fn pieces_have_the_form_of_real_ones_unless_smoothness_is_asked_for() {
     // draws.
     std::fs::remove_file(dir.path("run/model/pieces.safetensors")).unwrap();
     dir.ok(&format!("{line} -o without"));
-    let of = sidecar(&dir, "without/style-0-seed1-000.json");
+    let of = dir.json_file("without/style-0-seed1-000.json");
     assert_eq!(
         (&of["options"]["follows"], &of["options"]["candidates"]),
         (&"smoothness".into(), &8.into())
@@ -124,7 +116,7 @@ fn a_window_alone_is_chosen_among_its_draws() {
     );
     assert!(membership(&chosen) >= membership(&first), "{chosen} {first}");
     let options = |folder: &str| {
-        sidecar(&dir, &format!("{folder}/style-0-seed4-000.json"))["options"]["candidates"].clone()
+        dir.json_file(&format!("{folder}/style-0-seed4-000.json"))["options"]["candidates"].clone()
     };
     assert_eq!((options("chosen"), options("first")), (8.into(), Value::Null));
     dir.ok(&format!("{line} -o again --threads 1"));
@@ -158,7 +150,7 @@ fn a_tune_goes_on_and_nothing_of_it_changes() {
         let written = dir.json(&format!("{line} -o on"));
         assert_eq!((&written[0]["from_bar"], &written[0]["n_bars"]), (&9.into(), &4.into()));
         let file = written[1]["file"].as_str().unwrap();
-        let longer = music(&dir, file);
+        let longer = dir.music(file);
         assert_eq!(bars(&longer, 0, 8), bars(&tune, 0, 8));
         assert!(!bars(&longer, 8, 4).is_empty(), "{file}");
         assert!(longer.total_time <= 24.0 + 1e-6, "{}", longer.total_time);
@@ -184,7 +176,7 @@ fn bars_are_filled_and_all_others_stay() {
         let line = "fill tune.mid --model run/model --candidates 2 --seed 4 --force";
         // Three bars: a window and a half.
         let written = dir.json(&format!("{line} --from-bar 3 --bars 3 -o out"));
-        let filled = music(&dir, written[0]["file"].as_str().unwrap());
+        let filled = dir.music(written[0]["file"].as_str().unwrap());
         for (first, n) in [(0, 2), (5, 3)] {
             assert_eq!(bars(&filled, first, n), bars(&tune, first, n));
         }
@@ -246,8 +238,7 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     dir.ok(&format!("{line} --drums beat/model -o out"));
     dir.ok(&format!("{line} -o alone"));
     let file = "style-0-seed3-000.mid";
-    let (both, alone) =
-        (music(&dir, &format!("out/{file}")), music(&dir, &format!("alone/{file}")));
+    let (both, alone) = (dir.music(&format!("out/{file}")), dir.music(&format!("alone/{file}")));
     assert!((both.total_time - 16.0).abs() < 1e-6, "{}", both.total_time);
     let tones = both.with_notes(|note| !note.is_drum);
     assert_eq!(bars(&tones, 0, 8), bars(&alone, 0, 8));
@@ -255,7 +246,7 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     assert_eq!(both.instrument_name(drums.instrument), Some("drums"));
     let longer = line.replace("--bars 8", "--bars 16").replace("AB", "ABAC");
     dir.ok(&format!("{longer} --drums beat/model -o again --force"));
-    let beat = music(&dir, &format!("again/{file}")).with_notes(|note| note.is_drum);
+    let beat = dir.music(&format!("again/{file}")).with_notes(|note| note.is_drum);
     // From the second bar on, because early notes of the first bar would lie before the beginning.
     assert_eq!(bars(&beat, 1, 2), bars(&beat, 9, 2));
     dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "a model of drums"]);
@@ -270,7 +261,7 @@ fn pieces_are_arranged_as_asked_for() {
     dir.ok(&format!("{line} --even -o even"));
     dir.ok(&format!("{line} -o shaped"));
     let (even, shaped) =
-        (music(&dir, &format!("even/{file}.mid")), music(&dir, &format!("shaped/{file}.mid")));
+        (dir.music(&format!("even/{file}.mid")), dir.music(&format!("shaped/{file}.mid")));
     assert_eq!(even.tempos.len(), 1);
     // The last two bars slow down beat by beat, to four fifths of the tempo.
     assert_eq!(shaped.tempos.len(), 9);
@@ -279,11 +270,11 @@ fn pieces_are_arranged_as_asked_for() {
 
     let arranged = "--even --intro 2 --instruments keys=harpsichord,winds=73 --musicxml";
     let written = dir.json(&format!("{line} {arranged} -o arranged"));
-    let with_intro = music(&dir, &format!("arranged/{file}.mid"));
+    let with_intro = dir.music(&format!("arranged/{file}.mid"));
     assert!((with_intro.total_time - 20.0).abs() < 1e-6, "{}", with_intro.total_time);
     assert_eq!(bars(&with_intro, 2, 8), bars(&even, 0, 8));
     // Five windows, each with a latent and a key.
-    let of = sidecar(&dir, &format!("arranged/{file}.json"));
+    let of = dir.json_file(&format!("arranged/{file}.json"));
     assert_eq!(of["z"].as_array().unwrap().len(), 5);
     assert_eq!(of["options"]["keys"].as_array().unwrap().len(), 5);
     assert_eq!(of["options"]["composed"], "ABCD");

@@ -43,9 +43,7 @@ fn new_music_comes_with_sound_and_a_page() {
         expected.extend(["json", "mid", "wav"].map(name));
     }
     assert_eq!(names(&dir.path("out")), expected);
-    let bytes = dir.read("out/style-0-seed7-000.mid");
-    let music =
-        note_seq::midi::read(&bytes, &note_seq::midi::ReadOptions::strict()).unwrap().sequence;
+    let music = dir.music("out/style-0-seed7-000.mid");
     assert_eq!(music.tempos[0].qpm.round(), 100.0);
     for note in &music.notes {
         assert_eq!((note.program.get(), note.velocity.get()), (73, 101));

@@ -3,7 +3,6 @@
 use corpus::synthetic;
 use note_seq::midi::{WriteOptions, write};
 use note_seq::{NoteSequence, Tempo, TimeSignature};
-use serde_json::Value;
 
 use crate::support::TestDir;
 
@@ -25,10 +24,6 @@ fn quarters(n: u32, meters: &[(f64, u32, u32)]) -> NoteSequence {
     };
     music.time_signatures.extend(meters.iter().map(meter));
     music
-}
-
-fn sidecar(dir: &TestDir, name: &str) -> Value {
-    serde_json::from_slice(&dir.read(name)).unwrap()
 }
 
 #[test]
@@ -64,7 +59,7 @@ fn no_note_of_a_tune_is_left_out_without_a_word() {
                 "{line}: {}",
                 run.stderr
             );
-            let sidecar = sidecar(&dir, &format!("out/{file}.json"));
+            let sidecar = dir.json_file(&format!("out/{file}.json"));
             assert!(sidecar["warnings"].to_string().contains(said), "{line}");
             let usage = &sidecar["options"]["usage"];
             assert_eq!(
@@ -77,7 +72,7 @@ fn no_note_of_a_tune_is_left_out_without_a_word() {
         let run = dir.run(&line);
         assert!(run.stderr.contains(said), "{line}: {}", run.stderr);
         assert!(run.stderr.contains("the first of"), "{line}: {}", run.stderr);
-        let warnings = sidecar(&dir, "way/interpolation.json")["warnings"].to_string();
+        let warnings = dir.json_file("way/interpolation.json")["warnings"].to_string();
         assert!(warnings.contains(said) && warnings.contains("one window"), "{warnings}");
         let added = dir.ok(&format!("style add of-{name} {name}.mid --model run/model"));
         assert!(added.contains(said), "{added}");
@@ -93,7 +88,7 @@ fn no_note_of_a_tune_is_left_out_without_a_word() {
     rubato.total_time = at(rubato.total_time);
     dir.write("rubato.mid", &bytes(&rubato));
     dir.ok("reconstruct rubato.mid --model run/model -o out");
-    let z = |name: &str| sidecar(&dir, &format!("out/{name}-reconstruction.json"))["z"].clone();
+    let z = |name: &str| dir.json_file(&format!("out/{name}-reconstruction.json"))["z"].clone();
     assert_eq!(z("rubato"), z("upbeat"));
     let count = |name: &str| {
         let added = dir.json(&format!("style add n-{name} {name}.mid --model run/model"));
