@@ -25,7 +25,7 @@ impl Catalog {
     ///
     /// # Errors
     /// If it has no styles, or its attributes are damaged.
-    pub(crate) fn of(session: &Session) -> Result<Self, SessionError> {
+    pub(crate) fn new(session: &Session) -> Result<Self, SessionError> {
         let styles = session.styles()?.all().iter().map(|style| style.name.clone()).collect();
         let dials = match session.attributes() {
             Ok(learned) => learned.vectors.iter().map(|vector| vector.attribute).collect(),

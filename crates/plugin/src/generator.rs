@@ -119,7 +119,8 @@ impl Generator {
         let thread =
             std::thread::Builder::new().name("controlgen".to_owned()).spawn(move || {
                 let _pool = on_this_thread_alone();
-                let model = open(&source).and_then(|session| Ok((Catalog::of(&session)?, session)));
+                let model =
+                    open(&source).and_then(|session| Ok((Catalog::new(&session)?, session)));
                 let (catalog, session) = match model {
                     Ok((catalog, _)) if catalog.styles.is_empty() => {
                         let _ = opened.send(Err(StartError::NoStyles));

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use controlgen::attribute::Attribute;
 
 use crate::catalog::{Catalog, MAX_DIALS};
-use crate::phrase::whole;
+use crate::phrase::{MAX_BARS, whole};
 use crate::settings::Settings;
 
 /// The available phrase lengths, in bars.
-const LENGTHS: [u16; 5] = [2, 4, 8, 16, 32];
+const LENGTHS: [u16; 5] = [2, 4, 8, 16, MAX_BARS];
 /// The largest seed.
 const MAX_VARIATION: f64 = 999.0;
 /// Range of temperatures (the program's `--temperature`) that still gives music.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::MAX_DIALS;
 
+/// Maximum number of bars of a phrase.
+pub(crate) const MAX_BARS: u16 = 32;
 /// Resolution of onsets and durations.
 pub(crate) const TICKS_PER_QUARTER: u32 = 480;
 /// Ticks of a whole note. Bars of every valid [`Signature`] are a whole number of ticks.

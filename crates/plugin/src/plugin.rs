@@ -322,7 +322,7 @@ impl<'a> PluginAudioProcessor<'a, Shared, MainThread<'a>> for Processor<'a> {
                     player.set(time, shared.params.settings(), &mut output);
                 }
                 Some(CoreEventSpace::Transport(event)) => {
-                    player.follow(time, &Transport::of(event), &mut output);
+                    player.follow(time, &Transport::from_event(event), &mut output);
                 }
                 _ => {}
             }
@@ -362,7 +362,7 @@ impl PluginAudioProcessorParams for Processor<'_> {
 
 impl Transport {
     /// Converts the host's transport event.
-    fn of(event: &TransportEvent) -> Self {
+    fn from_event(event: &TransportEvent) -> Self {
         let has = |flags| event.flags.contains(flags);
         let has_beats = has(TransportFlags::HAS_BEATS_TIMELINE);
         let signature =

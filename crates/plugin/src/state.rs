@@ -7,12 +7,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::params::{ParamId, Params, default_of};
-use crate::phrase::{Phrase, PhraseNote, Signature};
+use crate::phrase::{MAX_BARS, Phrase, PhraseNote, Signature};
 
 /// Maximum size of a state. A phrase of 32 bars takes about 50 kB.
 pub const MAX_STATE_BYTES: u64 = 4 << 20;
-/// Maximum number of bars of a phrase.
-const MAX_BARS: u16 = 32;
 
 /// Why a state can't be used.
 #[derive(Debug, Error)]
