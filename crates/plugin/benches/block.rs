@@ -101,7 +101,7 @@ impl Song {
 
 fn blocks(criterion: &mut Criterion) {
     let entry = PluginEntry::load_from_clack::<ControlgenEntry>(c"controlgen.clap")
-        .expect("it needs nothing of its host");
+        .expect("it has no requirements for its host");
     let info = HostInfo::new("bench", "controlgen", "", "1").expect("no zeros");
     let id: &CStr = c"controlgen.poly";
     let mut instance = PluginInstance::<Host>::new(|()| HostShared, |_| (), &entry, id, &info)

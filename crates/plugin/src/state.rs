@@ -22,7 +22,7 @@ pub(crate) enum StateError {
     #[error("the state is damaged: {0}")]
     Json(#[from] serde_json::Error),
     #[error(
-        "the state has format {found} and version {found_version}; {} and version {} is read here",
+        "the state is `{found}` version {found_version}; this plug-in reads `{}` version {}",
         State::FORMAT,
         State::VERSION
     )]
