@@ -140,7 +140,7 @@ def nothing(*_):
 
 
 def memory(what):
-    """A line of this process's memory in MB, where the system tells."""
+    """A line of this process's memory in MB, if the system reports it."""
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             return next(int(line.split()[1]) / 1024 for line in status if line.startswith(what))
@@ -149,7 +149,7 @@ def memory(what):
 
 
 def play(plugin, bars):
-    """Plays some bars of 4/4, offline; returns the onsets by sample, and what still sounds."""
+    """Plays some bars of 4/4, offline; returns the onsets by sample, and the sounding notes."""
     address = c.addressof(plugin)
     render = c.cast(plugin.get_extension(address, b"clap.render"), c.POINTER(Render)).contents
     assert render.set(address, 1)
