@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// The sorted entries of a folder.
 pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -27,6 +28,13 @@ pub(crate) fn files_below(folder: &Path, extensions: &[&str]) -> Result<Vec<Path
         }
     }
     Ok(files)
+}
+
+/// Reads a JSON file.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} does not have the expected contents", path.display()))
 }
 
 /// Writes figures as JSON to the requested file, if any.

@@ -1,6 +1,6 @@
 //! The dials: how far the music moves, compared with the requested shift.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -46,11 +46,7 @@ pub(super) fn run(server: &Server) -> Result<Value> {
                         "attributes": [{ "name": name, "by": by }],
                         "candidates": n_candidates, "temperature": TEMPERATURE, "seed": seed,
                     });
-                    let body = body.to_string();
-                    let path = "/api/v1/attributes";
-                    let reply = client.post(path, "application/json", body.as_bytes())?;
-                    ensure!(reply.status == 200, "{path}: {}", reply.text());
-                    let reply: Value = serde_json::from_slice(&reply.body)?;
+                    let reply = client.post_json("/api/v1/attributes", &body)?;
                     if let Some(by_now) = reply["moved"][0].as_f64() {
                         asked.push(by);
                         moved.push(by_now);

@@ -5,8 +5,8 @@
 //! largest relative difference of weights, means, covariances, bounds and criteria.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
-use super::{Peer, answer, build_example, numbers, read_json};
-use crate::files::save;
+use super::{Peer, answer, build_example, numbers};
+use crate::files::{read_json, save};
 use crate::process;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
