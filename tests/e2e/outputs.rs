@@ -130,7 +130,7 @@ fn names_of_files_are_short_and_clash_on_no_file_system() {
     dir.ok("generate --model run/model --style nul -n 1 -o out");
 }
 
-/// Every file ends with its last window, so that it can be looped, whatever its last note does.
+/// Every file ends with its last window, so that it can be looped, regardless of its last note.
 #[test]
 fn generated_files_end_with_their_last_window() {
     let dir = TestDir::new();

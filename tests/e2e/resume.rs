@@ -82,7 +82,7 @@ fn a_killed_run_goes_on_to_the_same_digits() {
 }
 
 /// Ctrl-C, a service manager and a terminal that closes end a run in good order: a model of the
-/// steps so far, and a checkpoint to go on from.
+/// steps so far, and a checkpoint to resume from.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_leaves_a_model_and_goes_on() {

@@ -113,7 +113,7 @@ fn a_melody_gets_an_accompaniment_of_a_style() {
         assert!((0.0..=1.0).contains(&share), "{share}");
     }
     let music = dir.music("out/melody-accompanied-style-0-000.mid");
-    // The melody is there, on its own instrument, and nothing else is above it.
+    // The melody is kept on a separate instrument, and nothing else is above it.
     let is_melody = |note: &&Note| note.instrument == 0;
     // In milliseconds.
     let starts = |notes: &[Note]| -> Vec<(String, u8)> {

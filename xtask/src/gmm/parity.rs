@@ -103,7 +103,7 @@ pub(crate) fn run(peer: &Peer) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the recorded log likelihood is reproduced, whatever the result of the installed
+/// Checks that the recorded log likelihood is reproduced, regardless of the installed
 /// scikit-learn.
 fn check_recorded(problem: &str, covariance: &str, own: &Value) -> Result<()> {
     let is_this = |r: &&(&str, &str, f64)| (r.0, r.1) == (problem, covariance);

@@ -233,7 +233,7 @@ fn in_real_time_new_settings_play_from_a_bar_line_on() {
     }
     let mut heard: Vec<Vec<(i64, u16)>> = Vec::new();
     for event in daw.heard.iter().filter(|event| event.is_on) {
-        // 50 samples a tick; the host goes on within a sample of the loop's end.
+        // A tick has 50 samples; the host continues within a sample of the loop's end.
         let tick = (event.at - start + 25) / 50;
         let bar = usize::try_from(tick / 1920).unwrap();
         heard.resize_with(heard.len().max(bar + 1), Vec::new);

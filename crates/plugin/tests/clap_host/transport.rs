@@ -77,7 +77,7 @@ fn what_sounds_ends_after_sleep_and_reset_and_activation() {
         let n = daw.n_sounding();
         let before = daw.heard.len();
         pause(&mut daw);
-        // The song stands where it did.
+        // The song stops at the same position.
         daw.song.is_playing = false;
         daw.advance(BLOCK, &[]);
         assert_eq!((daw.n_sounding(), daw.heard.len() - before), (0, n));

@@ -70,7 +70,7 @@ export class LiveDials {
     if (current !== base && current !== this.#live) return;
     const signed = (/** @type {number} */ by) =>
       `${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(1)}`;
-    // What was reached, next to what was asked for.
+    // The reached values, next to the requested ones.
     const shifts = attributes.map(({ name, by }, i) => {
       const found = moved[i];
       const reached = found === null || found === undefined ? "?" : signed(found);

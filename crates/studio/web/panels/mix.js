@@ -174,7 +174,7 @@ export class MixPanel {
   /**
    * Offers the tracks of the file, and the bars of the chosen one.
    * @param {import("../types.js").Tune} tune
-   * @param {number} [track] the one that was asked for
+   * @param {number} [track] the requested one
    */
   #offer({ tracks, piece }, track) {
     const { window_bars } = this.#app.model;

@@ -18,7 +18,7 @@ export function lettersOf(form) {
 }
 
 /**
- * The sections of a new piece: those of the form that was asked for, or a section for each window
+ * The sections of a new piece: those of the requested form, or a section for each window
  * with the letters of the form it has.
  * @param {string} asked
  * @param {string | null} form
@@ -150,7 +150,7 @@ export function replaced(take, numbers, instead, isDrum) {
 }
 
 /**
- * Names of sections that are drawn again: a new letter, or another variation of theirs.
+ * Names of redrawn sections: a new letter, or another variation of the same letter.
  * @param {Section[]} sections
  * @param {number[]} which
  * @param {boolean} areVaried

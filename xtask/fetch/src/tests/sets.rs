@@ -276,7 +276,7 @@ fn the_manifest_is_sound() {
         assert_eq!(manifest.find(name).unwrap().bytes(), Some((bytes, true)));
     }
     assert!(manifest.find("lmd-full").unwrap().names_are_md5);
-    // Its authors allow no commercial use, whatever the page of the archive says.
+    // Its authors allow no commercial use, regardless of the page of the archive.
     assert_eq!(manifest.find("emopia").unwrap().terms, Terms::NonCommercial);
     for set in &manifest.datasets {
         let non_commercial = set.license.contains("-NC");
