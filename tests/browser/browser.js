@@ -1,5 +1,5 @@
 // @ts-check
-// Starts the system's Chromium, and keeps account of what a page complains about and asks for.
+// Starts the system's Chromium, and records the errors and requests of pages.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,17 +7,19 @@ import { join, resolve } from "node:path";
 
 import { chromium } from "playwright-core";
 
-/** The program; `CONTROLGEN` says where it is. Tests run it in other folders. */
+/**
+ * The program: the one that `CONTROLGEN` names, or the debug build. Tests run it in other folders.
+ */
 export const PROGRAM = resolve(process.env.CONTROLGEN ?? join(import.meta.dirname, "../../target/debug/controlgen"));
 
-/** Sizes of windows that pages are tried at. */
+/** Window sizes that pages are tested at. */
 export const SIZES = {
   desktop: { width: 1280, height: 900 },
   phone: { width: 390, height: 844 },
 };
 
 /**
- * Starts the browser; `CHROMIUM` names another one than Debian's.
+ * Starts the browser: the one that `CHROMIUM` names, or Debian's.
  * @returns {Promise<import("playwright-core").Browser>}
  */
 export function launch() {
@@ -36,7 +38,8 @@ export function launch() {
 }
 
 /**
- * Opens a page and notes every error on its console, every exception, and every request but the page's own.
+ * Opens a page and records every console error, every exception, and every request to other
+ * servers.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
  * @param {import("playwright-core").BrowserContextOptions} [options]

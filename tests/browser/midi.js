@@ -1,5 +1,5 @@
 // @ts-check
-// Writes small MIDI files for tests to drop, and reads those that pages hand out.
+// Writes small MIDI files for tests to drop, and reads those that pages export.
 
 import { Buffer } from "node:buffer";
 
@@ -28,7 +28,7 @@ function chunk(name, bytes) {
 }
 
 /**
- * A file of one track, or of several.
+ * Writes a file of one track, or of several.
  * @param {Note[]} notes
  * @param {number} [qpm]
  * @param {Note[][]} [others] notes of further tracks
@@ -112,7 +112,7 @@ export function readMidi(file) {
 }
 
 /**
- * A tune of eight bars over the C major scale, another one for each seed.
+ * A tune of eight bars over the C major scale, different for each seed.
  * @param {number} seed
  * @returns {Note[]}
  */

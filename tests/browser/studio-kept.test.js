@@ -1,5 +1,6 @@
 // @ts-check
-// What the studio keeps: pieces of several pages, what a reload keeps, what can't be kept, files and folders.
+// Storage of the studio: pieces of several pages, the state after a reload, pieces that can't be
+// stored, files and folders.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -26,7 +27,7 @@ async function generate(page) {
 }
 
 /**
- * Waits until the server keeps a number of pieces.
+ * Waits until the server stores a number of pieces.
  * @param {Page} page
  * @param {number} n
  */
@@ -56,7 +57,7 @@ test("two pages keep each other's pieces", async () => {
   await generate(other);
   await page.waitForFunction(() => document.studio.app.history.takes.length === 8);
   assert.deepEqual(await ids(page), await ids(other), "in the same order");
-  // What one removes or marks is removed and marked in the other.
+  // A piece that is removed or marked on one page is removed or marked on the other.
   const [first, second] = await ids(page);
   await page.evaluate(() => {
     const { history } = document.studio.app;
@@ -92,7 +93,7 @@ test("no number of pieces drops the oldest, and what can't be kept is told", asy
   const kept = await ids(page);
   assert.equal(kept.length, 404);
   assert.equal(kept[403], oldest);
-  // Neither the server nor the browser can keep it.
+  // Neither the server nor the browser can store the piece.
   const message = "the studio can't keep pieces: no space";
   await page.route("**/pieces", (route) => route.fulfill({ status: 507, json: { error: { code: "not_kept", message } } }));
   await page.evaluate(() => {
@@ -113,16 +114,16 @@ test("another browser has the pieces, too, and what a browser alone can keep is 
   const n = (await ids(page)).length;
   await generate(page);
   await untilOnServer(page, n + 4);
-  // A browser with a storage of its own.
+  // A browser with separate storage.
   const other = await openStudio(studio.browser, studio.url, { ...SIZES.desktop, keepsPieces: true });
   assert.deepEqual(await ids(other.page), await ids(page));
   const [first] = await ids(page);
   await other.page.evaluate(() => document.studio.app.history.edit(document.studio.app.history.takes[0], { title: "Renamed" }, "renaming"));
   while ((await onServer(page))[0] !== "Renamed") await page.waitForTimeout(50);
-  // Whoever comes back to the first one sees it.
+  // The first browser shows the change when the user returns to it.
   await page.evaluate(() => window.dispatchEvent(new Event("focus")));
   await page.waitForFunction((first) => document.studio.app.history.takes.find(({ id }) => id === first)?.title === "Renamed", first);
-  // The server keeps nothing for a while: the browser does, and delivers it.
+  // While the server can't store anything, the browser does, and delivers it later.
   await page.route("**/pieces", (route) => route.fulfill({ status: 507, json: { error: { code: "not_kept", message: "no space" } } }));
   await generate(page);
   await page.waitForTimeout(500);
@@ -199,7 +200,7 @@ test("a piece is saved into a folder that was chosen once, next to others of its
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
     await page.addInitScript(() => {
       Object.assign(window, { asked: 0 });
-      // A folder of the browser's own, as nobody is here to choose one.
+      // A folder inside the browser, because nobody can choose one here.
       Object.assign(window, {
         showDirectoryPicker: async () => {
           /** @type {any} */ (window).asked++;
@@ -239,7 +240,7 @@ test("a piece is saved into a folder that was chosen once, next to others of its
 test("the server saves into the folder that it was started with, for browsers that can't", async () => {
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
     await page.addInitScript(() => {
-      // As in browsers that can't write into folders.
+      // As in browsers that can't write to folders.
       delete (/** @type {any} */ (window).showDirectoryPicker);
     });
   });

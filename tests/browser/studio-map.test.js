@@ -1,5 +1,5 @@
 // @ts-check
-// The studio's map: seen, pointed at, heard, dragged over, drawn on.
+// The studio's map: display, pointing, playing, dragging, drawing.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -10,9 +10,9 @@ import { test } from "node:test";
 import { readMidi } from "./midi.js";
 import { SIZES, drag, grabPuck, openStudio, puckPlace, somePoint, untilHeard, withStudio } from "./studio.js";
 
-/** Where screenshots go, for people to look at; nowhere without it. */
+/** Folder for screenshots to look at; none are taken without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
-/** Points of the largest map that is promised. */
+/** Maximum number of points for which the map is promised to be fast. */
 const MANY = 100_000;
 
 const studio = withStudio();
@@ -80,7 +80,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     await untilHeard(page);
     const to = await puckPlace(page);
     assert.ok(Math.hypot(to.x - from.x - 40, to.y - from.y + 25) < 3, "the puck lies where it was dragged to");
-    // In time: of the loop, the same place is heard as if nothing had happened.
+    // The new music continues in time, at the same position in the loop.
     const steps = await page.evaluate(async () => {
       const { player } = document.studio.app;
       const passes = new Promise((resolve) => player.addEventListener("pass", resolve, { once: true }));
@@ -144,7 +144,7 @@ test("two fingers make the map larger, about the place between them", async () =
   await touch("touchEnd", 120);
   await page.waitForFunction((scale) => document.studio.map.view.scale > 1.5 * scale, before.scale);
   const after = await seen();
-  // Fingers that tremble less than a browser tells are not told.
+  // Browsers do not report finger movements below a threshold.
   assert.ok(Math.abs(after.scale / before.scale - 2) < 0.1, `${after.scale / before.scale} times as large`);
   const moved = Math.hypot(after.middle.x - before.middle.x, after.middle.y - before.middle.y) * after.scale;
   assert.ok(moved < 8, `what lay between the fingers has moved by ${moved} pixels`);
@@ -161,7 +161,7 @@ test("the other projections: styles told apart, and neighbours", async () => {
   }
   assert.ok(await page.evaluate(() => document.studio.map.puck.place !== null));
   await page.locator("#between-button").click();
-  // The list is longer than the window with many styles: all of it can be reached.
+  // With many styles, the list is higher than the window, but all of it can be reached.
   const boxes = page.locator("#between input");
   const all = await boxes.count();
   await boxes.last().click();
@@ -238,7 +238,7 @@ test("100,000 points: the script's time of a frame", async () => {
   });
   assert.equal(measured.n, MANY);
   console.log(`script ms a frame with ${MANY} points, and frames a second:`, JSON.stringify(measured));
-  // A machine under load is several times slower than one that isn't: only what would be far off fails.
+  // Under load, a machine is several times slower, so only gross deviations fail.
   assert.ok(measured.all.median < 100, JSON.stringify(measured));
   if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, "studio-100000.png") });
   assert.deepEqual(complaints, []);

@@ -1,5 +1,6 @@
 // @ts-check
-// The studio's page as a whole: by keys alone, in light and dark, for screen readers, without its server.
+// The studio's page as a whole: controlled by keys alone, light and dark, for screen readers,
+// without its server.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -9,9 +10,9 @@ import { test } from "node:test";
 
 import { SIZES, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
-/** Where screenshots go, for people to look at; nowhere without it. */
+/** Folder for screenshots to look at; none are taken without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
-/** What a page may weigh, in bytes. */
+/** Maximum size of the page in bytes. */
 const HEAVIEST = 1_000_000;
 
 const studio = withStudio();
@@ -28,7 +29,8 @@ test("by keys alone: listen, move, draw a path, generate, choose, edit, undo, he
   await page.keyboard.press("p");
   for (let i = 0; i < 8; i++) await page.keyboard.press("ArrowUp");
   await page.keyboard.press("p");
-  // What sounds where the puck was let go is kept some time after the last key: not while other things are counted.
+  // The music of the puck is added to the history some time after the last key: wait for it before
+  // counting other pieces.
   await page.waitForFunction(() => document.studio.app.history.takes.filter(({ how }) => how.startsWith("Puck")).length === 2);
   await page.locator("#play-path").focus();
   await page.keyboard.press("Enter");
@@ -61,7 +63,7 @@ test("by keys alone: listen, move, draw a path, generate, choose, edit, undo, he
   if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, "studio-help.png") });
   await page.keyboard.press("Escape");
   await page.locator("#help").waitFor({ state: "hidden" });
-  // Tab reaches every control that is in sight, and nothing holds the focus.
+  // Tab reaches every visible control, and nothing traps the focus.
   const reached = new Set();
   for (let i = 0; i < 80; i++) {
     await page.keyboard.press("Tab");
@@ -80,7 +82,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       const { context, page, complaints } = await openStudio(studio.browser, studio.url, { ...options, colorScheme });
       await page.locator("#generate").click();
       await page.waitForFunction(() => document.studio.app.history.takes.length > 0);
-      // Axe's script stands outside of the page's content security policy.
+      // The script of Axe is not subject to the page's content security policy.
       await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
       const check = async (/** @type {string} */ where) => {
         const found = await page.evaluate(async () => {
@@ -137,7 +139,7 @@ test("light and dark by the switch, which is remembered", async () => {
   const light = await ground();
   await page.locator("#theme").click();
   assert.notEqual(await ground(), light);
-  // The map's ground, which is drawn, turns dark with the page's.
+  // The background of the map, which is drawn, becomes dark together with the page.
   await page.waitForFunction(() => {
     const context = new OffscreenCanvas(1, 1).getContext("2d");
     context?.drawImage(/** @type {HTMLCanvasElement} */ (document.querySelector("#map-points")), 0, 0);

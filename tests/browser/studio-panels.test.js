@@ -1,5 +1,5 @@
 // @ts-check
-// The studio's tools: new music, corners, mixing a tune, styles of one's own, what is refused.
+// The studio's tools: new music, corners, mixing a tune, added styles, rejected input.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -10,13 +10,13 @@ import { test } from "node:test";
 import { readMidi, tune, writeMidi } from "./midi.js";
 import { SIZES, drop, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
-/** Where screenshots go, for people to look at; nowhere without it. */
+/** Folder for screenshots to look at; none are taken without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 
 const studio = withStudio();
 
 /**
- * A file as browsers hand it to pages.
+ * A file in the form in which browsers pass it to pages.
  * @param {string} name
  * @param {number} seed
  */
@@ -33,14 +33,14 @@ for (const [size, options] of Object.entries(SIZES)) {
     const first = await page.evaluate(() => document.studio.app.history.takes.map(({ seed, notes, n_steps }) => ({ seed, notes, n_steps })));
     assert.equal(first.length, 4);
     assert.ok(first.every(({ n_steps }) => n_steps === 2 * 32));
-    // Every window that was made is on the map.
+    // Every generated window is on the map.
     const made = await page.evaluate(() => document.studio.app.history.takes.flatMap(({ windows }) => windows).length);
     assert.equal(made, 8);
     await page.locator("#generate").click();
     await page.waitForFunction(() => document.studio.app.history.takes.length === 8);
     const again = await page.evaluate(() => document.studio.app.history.takes.slice(0, 4).map(({ seed, notes, n_steps }) => ({ seed, notes, n_steps })));
     assert.deepEqual(again, first, "the same seed gives the same music");
-    // A click chooses; to blend, styles are added.
+    // A click chooses one style; to blend styles, more are added.
     await page.locator("#panel-make .chip").nth(1).click();
     const pressed = page.locator("#panel-make .chip[aria-pressed=true]");
     assert.equal(await pressed.count(), 1);
@@ -50,7 +50,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     await page.locator("#panel-make .weights input").nth(1).fill("0.8");
     await page.locator("#generate").click();
     await page.waitForFunction(() => document.studio.app.history.takes.length === 12);
-    // A dial is turned by keys, and what plays is turned with it.
+    // A dial is turned by keys, and the playing music changes with it.
     await page.locator("#attributes input").first().focus();
     const asked = requests.filter(({ path }) => path.endsWith("/attributes")).length;
     for (let i = 0; i < 8; i++) await page.keyboard.press("ArrowRight");
@@ -135,12 +135,12 @@ for (const [size, options] of Object.entries(SIZES)) {
     await page.locator("#style-name").fill(name);
     await page.locator("#add-style").click();
     await page.locator(".report").getByText(`“${name}” was added`).waitFor({ timeout: 60_000 });
-    // It has its ellipse.
+    // The new style has an ellipse.
     await page.waitForFunction((name) => {
       const { styles, map } = document.studio.app.session;
       return map?.ellipses.some(({ style }) => styles[style]?.name === name);
     }, name);
-    // Its card is open: how it sounds, and what it was made of.
+    // Its card is open, with a description and the files it was made from.
     const card = page.locator(".styles .card");
     await card.locator("dl").waitFor();
     assert.match((await card.textContent()) ?? "", /tune 1\.mid/);
@@ -159,7 +159,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     const known = await page.evaluate((name) => document.studio.app.session.styles.find((style) => style.name === name), `${name} too`);
     await page.locator(".styles .card").getByRole("button", { name: "Remove" }).click();
     await page.waitForFunction((name) => !document.studio.app.session.styles.some((style) => style.name === name), `${name} too`);
-    // It comes back as what it was.
+    // Undo restores it unchanged.
     await page.locator("#undo").click();
     await page.waitForFunction((name) => document.studio.app.session.styles.some((style) => style.name === name), `${name} too`);
     const back = await page.evaluate((name) => document.studio.app.session.styles.find((style) => style.name === name), `${name} too`);
@@ -207,7 +207,7 @@ test("what is refused is told in the server's words", async () => {
   if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, "studio-refused.png") });
   await page.locator(".toast button").click();
   assert.equal(await page.locator(".toast").count(), 0);
-  // Chromium's console notes each answer that isn't 2xx; nothing else may be there.
+  // Chromium logs each response that isn't 2xx; nothing else may be logged.
   assert.ok(complaints.every((text) => /status of 422/.test(text)), complaints.join("\n"));
   await context.close();
 });

@@ -1,5 +1,5 @@
 // @ts-check
-// The studio's piano roll and history: notes edited, undone, heard by the model, saved, opened again.
+// The studio's piano roll and history: editing, undo, encoding by the model, saving, opening.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { temporary } from "./browser.js";
 import { readMidi } from "./midi.js";
 import { SIZES, drag, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
-/** Where screenshots go, for people to look at; nowhere without it. */
+/** Folder for screenshots to look at; none are taken without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -22,7 +22,7 @@ const studio = withStudio();
 async function generate(page) {
   await page.locator("#n-pieces").fill("2");
   await page.locator("#n-bars").selectOption({ index: 0 });
-  // The same music each time: notes that can be moved and leave room.
+  // The same music each time, with notes that have room to be moved.
   await page.locator("#seed").evaluate((seed) => Object.assign(seed, { value: "1" }));
   await page.locator("#generate").click();
   await untilHeard(page);
@@ -31,7 +31,7 @@ async function generate(page) {
 }
 
 /**
- * The notes of what is chosen.
+ * The notes of the selected piece.
  * @param {Page} page
  * @returns {Promise<Note[]>}
  */
@@ -40,7 +40,7 @@ function notesOf(page) {
 }
 
 /**
- * Where a step and a key are in the window.
+ * The position of a step and a key in the window.
  * @param {Page} page
  * @param {number} step
  * @param {number} pitch
@@ -72,7 +72,7 @@ for (const [size, options] of Object.entries(SIZES)) {
       moved.filter(({ start }) => start === note.start).map(({ pitch }) => pitch),
       [note.pitch + 2],
     );
-    // The model hears it: the windows are those that it encoded.
+    // The model reads the edit: the windows are those that it encoded.
     const { windows: heard } = await (await encoded).json();
     await page.waitForFunction((z) => document.studio.app.history.current?.windows[0]?.z[0] === z, heard[0].z[0]);
     await page.keyboard.press("Control+z");
@@ -96,13 +96,13 @@ for (const [size, options] of Object.entries(SIZES)) {
     assert.equal((await notesOf(page)).length, before.length);
     for (let i = 0; i < 4; i++) await page.keyboard.press("Control+z");
     assert.deepEqual(await notesOf(page), before);
-    // Drawn on an empty place, and removed by a double click.
+    // A note is added on an empty place, and removed by a double click.
     const pitch = await page.evaluate(() => document.studio.editor.roll.high);
     const place = await placeOf(page, 4.5, pitch);
     await page.mouse.click(place.x, place.y);
     assert.equal((await notesOf(page)).length, before.length + 1);
     await page.waitForTimeout(700);
-    // A note at the top makes room above it, and moves.
+    // A note at the top adds rows above it, and can be moved.
     const drawn = await placeOf(page, 4.5, pitch);
     await page.mouse.dblclick(drawn.x, drawn.y);
     assert.deepEqual(await notesOf(page), before);
@@ -136,7 +136,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     assert.equal(wav.subarray(0, 4).toString("latin1"), "RIFF");
     const project = await save("project");
     const all = await save("all");
-    // What is dragged out is the file, whole.
+    // The file that is dragged out is complete.
     await page.evaluate(() => document.querySelector(".handle")?.dispatchEvent(new PointerEvent("pointerenter")));
     await page.waitForFunction(() => /** @type {HTMLElement | null} */ (document.querySelector(".handle"))?.draggable);
     const dragged = await page.evaluate(() => {
@@ -148,7 +148,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     assert.equal(type, "audio/midi");
     assert.match(name, /\.mid$/);
     assert.deepEqual(readMidi(Buffer.from(url.split(",")[1], "base64")), midi);
-    // In a page that knows nothing, the project is all there.
+    // On a page without any pieces, the project is restored completely.
     await context.close();
     const other = await openStudio(studio.browser, studio.url, options);
     await openTab(other.page, "history");
@@ -193,7 +193,7 @@ test("several notes are selected, moved, copied, pasted and removed together", a
   await generate(page);
   const before = await notesOf(page);
   const selection = () => page.evaluate(() => document.studio.editor.selection);
-  // An area around everything, and one note taken out of it.
+  // Select an area around everything, and take one note out of the selection.
   const box = await page.locator("#roll").boundingBox();
   assert.ok(box);
   await page.keyboard.down("Shift");
@@ -211,7 +211,7 @@ test("several notes are selected, moved, copied, pasted and removed together", a
   assert.deepEqual(raised.slice(1).map(({ pitch }) => pitch).sort(), before.slice(1).map(({ pitch }) => pitch + 1).sort());
   await page.keyboard.press("Control+z");
   assert.deepEqual(await notesOf(page), before);
-  // Dragged by one of them, both move.
+  // If one of them is dragged, both move.
   await page.keyboard.press(".");
   await page.evaluate(() => {
     const { editor, app } = document.studio;
@@ -223,7 +223,7 @@ test("several notes are selected, moved, copied, pasted and removed together", a
   const dragged = await notesOf(page);
   assert.deepEqual(dragged.slice(0, 2).map(({ pitch }) => pitch).sort(), [first.pitch + 2, second.pitch + 2].sort());
   await page.keyboard.press("Control+z");
-  // Copied, and pasted after the selection.
+  // Copy, and paste after the selection.
   await page.keyboard.press("Control+a");
   await page.keyboard.press("Escape");
   await page.evaluate(() => {

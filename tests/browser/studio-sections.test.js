@@ -1,5 +1,6 @@
 // @ts-check
-// A longer piece as a row of sections: dragged, kept, drawn again, varied, repeated, removed; its key, scale and dials.
+// A longer piece as a row of sections, which are dragged, locked, redrawn, varied, repeated and
+// removed; its key, scale and dials.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import { test } from "node:test";
 
 import { SIZES, openStudio, untilHeard, withStudio } from "./studio.js";
 
-/** Where screenshots go, for people to look at; nowhere without it. */
+/** Folder for screenshots to look at; none are taken without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 
 const studio = withStudio("poly");
@@ -29,7 +30,7 @@ async function generate(page, { bars, form = "" }) {
 }
 
 /**
- * The names of the sections as they are shown, and what each sounds like.
+ * The names of the sections as they are shown, and the music of each.
  * @param {Page} page
  */
 async function sections(page) {
@@ -63,11 +64,11 @@ for (const [size, options] of Object.entries(SIZES)) {
     assert.deepEqual(shown, ["A", "A", "B", "A"]);
     assert.equal(windows.length, 8);
     const [a, b] = [windows.slice(0, 2), windows.slice(4, 6)];
-    // The last window is an end.
+    // The last window is an ending.
     const last = windows.slice(6);
     assert.deepEqual([...windows.slice(0, 6), last[0]], [...a, ...a, ...b, a[0]]);
 
-    // Dragged: B to the front.
+    // Drag B to the front.
     const boxOf = async (/** @type {number} */ i) => {
       const box = await page.locator("#sections .section").nth(i).boundingBox();
       assert.ok(box);
@@ -86,13 +87,13 @@ for (const [size, options] of Object.entries(SIZES)) {
     await page.evaluate(() => document.studio.app.history.undo());
     assert.deepEqual((await sections(page)).shown, ["A", "A", "B", "A"]);
 
-    // By keys: the third to the left.
+    // Move the third section to the left by keys.
     await page.locator("#sections .section").nth(2).click();
     await page.keyboard.press("Alt+ArrowLeft");
     await done(page, /Section B moved/);
     assert.deepEqual((await sections(page)).shown, ["A", "B", "A", "A"]);
 
-    // Varied: alike, not the same, and the others stay.
+    // A varied section is similar but not equal, and the others stay.
     const before = (await sections(page)).windows;
     await page.locator("#sections").getByRole("button", { name: "Vary this section" }).click();
     await done(page, /Varied: B'/);
@@ -101,7 +102,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     assert.deepEqual([windows.slice(0, 2), windows.slice(4)], [before.slice(0, 2), before.slice(4)]);
     assert.notDeepEqual(windows.slice(2, 4), before.slice(2, 4));
 
-    // Kept: with the second kept, all others are drawn again.
+    // With the second section locked, all others are redrawn.
     await page.keyboard.press("k");
     assert.equal(await page.getByRole("button", { name: "Draw this section again" }).isDisabled(), true);
     const kept = windows.slice(2, 4);
@@ -121,7 +122,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     await page.keyboard.press("Delete");
     ({ windows } = await sections(page));
     assert.equal(windows.length, 6);
-    // What is heard is what is shown, and a reload keeps the sections.
+    // The sections that are shown are those that play, and they survive a reload.
     const { heard, names } = await page.evaluate(() => {
       const { player, history } = document.studio.app;
       return { heard: player.score?.n_steps === history.current?.n_steps, names: history.current?.sections?.map(({ name }) => name) };
@@ -166,7 +167,7 @@ test("new music has the chosen key, instrument and dynamics, and edits keep to t
   assert.deepEqual(shaped.notes.map(({ pitch }) => pitch), plain.notes.map(({ pitch }) => pitch + 2));
   assert.deepEqual(shaped.windows[0].tokens, plain.windows[0].tokens);
   assert.deepEqual(shaped.windows[0].memberships, plain.windows[0].memberships);
-  // Transposed as a whole, it is still the same music to the model.
+  // Transposed as a whole, it is the same music for the model.
   await page.locator("#shape").click();
   await page.getByRole("button", { name: "Transpose a semitone up" }).click();
   const moved = await page.evaluate(() => document.studio.app.history.current);
@@ -182,7 +183,7 @@ test("new music has the chosen key, instrument and dynamics, and edits keep to t
     return [editor.inTune(notes, 1), editor.inTune(notes, -1)].map((notes) => notes.map(({ pitch }) => pitch));
   });
   assert.deepEqual(pitches, [[63, 65, 67], [63, 63, 65]]);
-  // A reload keeps the choices.
+  // The choices survive a reload.
   await page.waitForTimeout(400);
   await page.reload();
   await page.waitForSelector("body.ready");

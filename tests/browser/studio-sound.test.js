@@ -1,5 +1,5 @@
 // @ts-check
-// The studio's sounds, rendered offline: loud enough, in tune, over when they should be, cut without a click.
+// The studio's sounds, rendered offline: loud enough, in tune, ending on time, cut without a click.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -40,7 +40,8 @@ test("the sounds are what the notes say, and can be cut at any moment", async ()
         const power = re * re + im * im;
         if (power > best) [best, cents] = [power, c];
       }
-      // A click is a jump that the sound itself doesn't make: between neighbouring samples at the cut.
+      // A click is a jump between neighboring samples at the cut that the sound itself does not
+      // make.
       let jump = 0;
       for (let i = 0.4 * RATE; i < 0.6 * RATE; i++) jump = Math.max(jump, Math.abs(samples[i] - 2 * samples[i - 1] + samples[i - 2]));
       heard.push({ name, peak: peak(0.1, 1), before: peak(0, 0.099), after: peak(2.7, 3), cents, jump });
@@ -80,7 +81,8 @@ test("what takes over does so on the grid of steps", async () => {
       const starts = (/** @type {any} */ (window).starts = /** @type {number[]} */ ([]));
       const { start } = OscillatorNode.prototype;
       OscillatorNode.prototype.start = function (when = 0) {
-        // A busy machine may be late with a note, which is then struck at once; all others are told ahead.
+        // On a busy machine a note may be late and then starts immediately; all others are
+        // scheduled ahead.
         if (when > this.context.currentTime + 0.001) starts.push(when);
         start.call(this, when);
       };
@@ -106,7 +108,7 @@ test("what takes over does so on the grid of steps", async () => {
 
 test("the notes go to a MIDI device, in time, and none is left on", async () => {
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
-    // A device that notes what it is sent: this machine has none.
+    // A device that records messages, because this machine has none.
     await page.addInitScript(() => {
       /** @type {{ bytes: number[], at: number }[]} */
       const sent = [];
@@ -153,7 +155,8 @@ test("the notes go to a MIDI device, in time, and none is left on", async () => 
 test("nothing begins after Stop, and devices that follow get the clock", async () => {
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop, async (page) => {
     await page.addInitScript(() => {
-      // What a device gets: a message with a time ahead is played then, and can't be taken back.
+      // Simulates a device: a message with a future time is played at that time, and can't be taken
+      // back.
       /** @type {{ bytes: number[], at: number }[]} */
       const sent = [];
       const send = (/** @type {number[]} */ bytes, at = performance.now()) => sent.push({ bytes, at: Math.max(at, performance.now()) });
@@ -173,7 +176,7 @@ test("nothing begins after Stop, and devices that follow get the clock", async (
   const found = await page.evaluate(async () => {
     const { app } = document.studio;
     const sent = /** @type {{ bytes: number[], at: number }[]} */ (/** @type {any} */ (window).sent);
-    // Sixteenths without a rest, so that each moment is just before a note.
+    // Sixteenths without a rest, so that a note follows soon after every moment.
     const notes = Array.from({ length: 32 }, (_, i) => ({ pitch: 60 + (i % 12), start: i, end: i + 1, voice: 0 }));
     const take = { ...app.history.takes[0], id: "test", notes, n_steps: 32, qpm: 240 };
     let late = 0;

@@ -1,5 +1,5 @@
 // @ts-check
-// What you touch is what you hear: regions and names of the map, its orientation, files dropped anywhere, layouts.
+// Touching the map plays what is shown: regions and names, orientation, dropped files, layouts.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -8,9 +8,12 @@ import { test } from "node:test";
 import { tune, writeMidi } from "./midi.js";
 import { SIZES, drop, openStudio, puckPlace, untilHeard, withStudio } from "./studio.js";
 
-/** Where screenshots go, for people to look at; nowhere without it. */
+/** Folder for screenshots to look at; none are taken without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
-/** Windows in which everything must be in reach: zoomed to 200 % (of 1440 × 900), small, on its side. */
+/**
+ * Window sizes in which everything must be reachable: zoomed to 200 % (of 1440 × 900), small,
+ * landscape.
+ */
 const WINDOWS = {
   "200 %": { width: 720, height: 450 },
   "phone on its side": { width: 844, height: 390 },
@@ -124,7 +127,7 @@ test("a file dropped on the map is asked what it is for", async () => {
   await drop(page, "#dock", file);
   await page.getByRole("button", { name: "Make a style of it" }).click();
   await page.locator(".files li", { hasText: "my tune.mid" }).waitFor();
-  // In a drop zone it is clear what it is for.
+  // In a drop zone, the purpose of a file is clear.
   await page.evaluate(() => document.studio.tabs.show("corners"));
   await drop(page, "#panel-corners .drop", file);
   await page.waitForFunction(() => [...document.querySelectorAll("select.corner")].some((select) => /** @type {HTMLSelectElement} */ (select).value.startsWith("take:")));
@@ -154,7 +157,7 @@ for (const [size, viewport] of Object.entries(WINDOWS)) {
     }
     const map = await boxOf("#map");
     assert.ok(map.height >= 220 && map.width >= 280, `the map has ${map.width} by ${map.height}`);
-    // The roll may be closed where there is little space; then it opens.
+    // The roll may be closed if there is little space; then it is opened.
     if (!(await page.locator("#roll").isVisible())) await page.locator("#tall").click();
     const roll = await boxOf("#roll");
     assert.ok(roll.height >= 100 && roll.y + roll.height <= viewport.height, JSON.stringify(roll));

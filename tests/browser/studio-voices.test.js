@@ -1,5 +1,5 @@
 // @ts-check
-// The studio with the model that the program takes if none is named: music of several voices.
+// The studio with the default model: music of several voices.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { SIZES, openStudio, openTab, untilHeard, withStudio } from "./studio.js";
 
-/** Where screenshots go, for people to look at; nowhere without it. */
+/** Folder for screenshots to look at; none are taken without it. */
 const SCREENSHOTS = process.env.SCREENSHOTS;
 
 const studio = withStudio("poly");
@@ -20,7 +20,7 @@ for (const [size, options] of Object.entries(SIZES)) {
     await page.locator("#generate").click();
     await untilHeard(page);
     const notes = await page.evaluate(() => document.studio.app.history.current?.notes ?? []);
-    // At some moment two notes or more sound together.
+    // At some moment, two or more notes sound together.
     const together = notes.filter((note) => notes.some(
       (other) => other !== note && other.start < note.end && note.start < other.end,
     ));
@@ -44,7 +44,7 @@ test("places on the map sound, and cards tell styles apart", async () => {
   });
   await page.mouse.click(place.x, place.y);
   await untilHeard(page);
-  // What it turned out as is told, whatever it is.
+  // The measured memberships are shown.
   await page.waitForFunction(() => Object.keys(document.studio.app.history.current?.windows[0].memberships ?? {}).length > 0);
   assert.match((await page.locator("#now").textContent()) ?? "", /^(Like|Between) /);
   await openTab(page, "styles");
@@ -87,7 +87,7 @@ test("each voice has its color, the same as on other pages, and bars are those o
   const parts = await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue("--roll-parts").trim().split(/\s+/));
   assert.deepEqual(found, parts.slice(0, 3));
   assert.equal(parts[0], "#0072b2");
-  // A file of it is in three four time.
+  // An exported file is in 3/4.
   const signature = await page.evaluate(async () => {
     const { app } = document.studio;
     const take = app.history.current;

@@ -1,5 +1,5 @@
 // @ts-check
-// Starts the studio and opens its page, with account of what it complains about and whom it asks.
+// Starts the studio and opens its page, recording its errors and requests.
 
 import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
@@ -9,23 +9,26 @@ import { after, before } from "node:test";
 
 import { PROGRAM, launch, temporary } from "./browser.js";
 
-/** A studio that runs already, instead of one of the test's own. */
+/** A running studio to use instead of starting one. */
 const RUNNING = process.env.STUDIO_URL;
-/** The model whose music the tests edit: of one line, so that each note is known by its start. */
+/**
+ * The model whose music the tests edit: a single line, so that each note is identified by its
+ * start.
+ */
 const MODEL = "melody";
-/** Milliseconds that the program may take until it serves: in debug builds, models load slowly. */
+/** Milliseconds until the program must serve: in debug builds, models load slowly. */
 const PATIENCE = 120_000;
 
 /** @typedef {import("playwright-core").Page} Page */
 
-/** Sizes of windows that the studio is tried at. */
+/** Window sizes that the studio is tested at. */
 export const SIZES = {
   desktop: { viewport: { width: 1280, height: 800 } },
   phone: { viewport: { width: 390, height: 844 }, hasTouch: true },
 };
 
 /**
- * Starts the program's studio, with styles of its own.
+ * Starts the program's studio, with a separate folder of styles.
  * @param {string} [model] a model in the program, or a folder
  * @returns {Promise<{ url: string, stop: () => void }>}
  */
@@ -48,7 +51,7 @@ export async function startStudio(model = MODEL) {
         resolve(JSON.parse(said).address);
         clearTimeout(timer);
       } catch {
-        // Not all of it yet.
+        // Not complete yet.
       }
     });
   });
@@ -84,7 +87,7 @@ export function withStudio(model) {
 }
 
 /**
- * Removes the pieces that the server keeps, so that no test sees those of another.
+ * Removes the pieces that the server stores, so that no test sees those of another.
  * @param {string} url
  */
 async function forgetPieces(url) {
@@ -95,7 +98,7 @@ async function forgetPieces(url) {
 }
 
 /**
- * Opens the page in a browser without any pieces, and waits until the map is there.
+ * Opens the page in a browser without any pieces, and waits until the map has loaded.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
  * @param {import("playwright-core").BrowserContextOptions & { keepsPieces?: boolean }} [options] `keepsPieces`: those
@@ -105,7 +108,7 @@ async function forgetPieces(url) {
 export async function openStudio(browser, url, { keepsPieces, ...options } = {}, prepare = async () => {}) {
   if (!keepsPieces) await forgetPieces(url);
   const context = await browser.newContext({ acceptDownloads: true, ...options });
-  // Machines that build at the same time are slow; what never happens fails nevertheless.
+  // Machines may be slow while they build something else; the test still fails if it never happens.
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   /** @type {string[]} */
@@ -129,8 +132,8 @@ export async function openStudio(browser, url, { keepsPieces, ...options } = {},
 }
 
 /**
- * Where a point of the map is in the window: that of a real window, away from what lies over the map. Windows are
- * there to be touched once the map is larger than the whole.
+ * The position in the window of a point of the map: that of a training window, away from elements
+ * above the map. Windows can be touched once the map is zoomed in.
  * @param {Page} page
  */
 export async function somePoint(page) {
@@ -153,8 +156,8 @@ export async function somePoint(page) {
 }
 
 /**
- * Where the puck is in the window, once it rests there: for some frames, neither it nor the map moves, as it does while
- * music is loaded or the page is laid out again.
+ * The position of the puck in the window once it rests: for some frames, neither it nor the map
+ * moves, as they do while music is loaded or the page is laid out.
  * @param {Page} page
  */
 export async function puckPlace(page) {
@@ -179,7 +182,8 @@ export async function puckPlace(page) {
 }
 
 /**
- * Moves the map so that the puck lies in its middle: where a map is enlarged, it may lie beyond the edge.
+ * Moves the map so that the puck is at its center, because on a zoomed map it may be beyond the
+ * edge.
  * @param {Page} page
  */
 async function showPuck(page) {
@@ -195,8 +199,8 @@ async function showPuck(page) {
 }
 
 /**
- * Presses the mouse on the puck, once the page shows that the pointer is on it, and returns where that is. What lies
- * over the puck for longer than the tests' patience is an error that names it.
+ * Presses the mouse on the puck, once the page shows that the pointer is on it, and returns its
+ * position. An element that covers the puck for too long is an error that names the element.
  * @param {Page} page
  */
 export async function grabPuck(page) {
@@ -220,7 +224,7 @@ export async function grabPuck(page) {
 }
 
 /**
- * Drops a file on a place, as from the desktop.
+ * Drops a file on an element, as from the desktop.
  * @param {Page} page
  * @param {string} selector
  * @param {{ name: string, buffer: Buffer }} file
@@ -240,7 +244,7 @@ export async function drop(page, selector, { name, buffer }) {
 }
 
 /**
- * Waits until the audio graph runs and sounds.
+ * Waits until the audio graph runs and produces sound.
  * @param {Page} page
  */
 export async function untilHeard(page) {
@@ -251,7 +255,7 @@ export async function untilHeard(page) {
 }
 
 /**
- * Drags through places of the window.
+ * Drags through positions in the window.
  * @param {Page} page
  * @param {{ x: number, y: number }[]} places
  */

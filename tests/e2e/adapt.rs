@@ -15,7 +15,7 @@ fn a_folder_of_midi_becomes_a_model_with_styles() {
     assert_eq!(styles["styles"].as_array().unwrap().len(), n_styles);
     dir.ok("generate --model my/model --style 0 -n 1 -o out");
 
-    // The copy index knows the music of both models.
+    // The copy index contains the music of both models.
     let n_notes = |line: &str| dir.json(line)["n_notes"].as_u64().unwrap();
     let size = |path: &str| dir.read(path).len();
     let both = size("my/model/copy.index");
@@ -24,7 +24,7 @@ fn a_folder_of_midi_becomes_a_model_with_styles() {
     assert!(old > 0 && new > 0);
     assert!(both > size("run/model/copy.index") && both > size("my/model/copy.index"));
 
-    // A run that goes on fits again.
+    // A resumed run fits again.
     dir.ok("train --from run/model --midi mine -o my --steps 13 --seed 3 --resume");
     assert_eq!(size("my/model/copy.index"), both);
 }

@@ -29,7 +29,7 @@ fn all_backends_train_alike() {
             let metrics = String::from_utf8(dir.read(&format!("{device}/metrics.jsonl"))).unwrap();
             metrics
                 .lines()
-                // Lines of evaluations have no loss.
+                // Lines of evaluations have no `loss`.
                 .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["loss"].as_f64())
                 .collect()
         })

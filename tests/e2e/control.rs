@@ -1,21 +1,13 @@
 //! Control: blends and paths, filters, mixes, variations, attributes, copies, any MIDI.
 
 use corpus::synthetic;
-use note_seq::midi::{ReadOptions, WriteOptions, read, write};
+use note_seq::midi::{WriteOptions, write};
 use note_seq::{NoteSequence, Program, TimeSignature};
 use serde_json::Value;
 
 use crate::support::{TestDir, names};
 
 const TUNE: &str = "midi/reel/reel-000.mid";
-
-fn sidecar(dir: &TestDir, name: &str) -> Value {
-    serde_json::from_slice(&dir.read(name)).unwrap()
-}
-
-fn music(dir: &TestDir, name: &str) -> NoteSequence {
-    read(&dir.read(name), &ReadOptions::strict()).unwrap().sequence
-}
 
 #[test]
 fn pieces_do_not_depend_on_how_many_are_asked_for() {
@@ -28,7 +20,7 @@ fn pieces_do_not_depend_on_how_many_are_asked_for() {
     for i in 0..2 {
         let of = |folder: &str| dir.read(&format!("{folder}/style-1-seed3-{i:03}.mid"));
         assert_eq!(of("two"), of("five"), "piece {i}");
-        let z = |folder: &str| sidecar(&dir, &format!("{folder}/style-1-seed3-{i:03}.json"));
+        let z = |folder: &str| dir.json_file(&format!("{folder}/style-1-seed3-{i:03}.json"));
         let (two, five) = (z("two"), z("five"));
         assert_eq!((&two["z"], &two["copy"]), (&five["z"], &five["copy"]));
         assert_eq!(two["style_membership"], five["style_membership"]);
@@ -48,16 +40,16 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
         let longest = &piece["copy"]["longest"];
         assert!(longest.is_null() || longest["n_notes"].as_u64().unwrap() <= 4, "{longest}");
         let file = piece["file"].as_str().unwrap();
-        assert!(music(&dir, file).notes.len() >= 2);
-        let sidecar = sidecar(&dir, &file.replace(".mid", ".json"));
+        assert!(dir.music(file).notes.len() >= 2);
+        let sidecar = dir.json_file(&file.replace(".mid", ".json"));
         assert_eq!(sidecar["options"]["max_copy_notes"], 4);
         assert!(sidecar["attempt"].as_u64().unwrap() < strict["n_attempts"].as_u64().unwrap());
     }
     let dropped: u64 =
         strict["dropped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
     assert!(strict["n_attempts"].as_u64().unwrap() >= 3 + dropped);
-    // Of the two styles at least one writes lines in which two consecutive notes always occur in
-    // the training music, too; the other may write single notes.
+    // At least one of the two styles generates lines in which any two consecutive notes also occur
+    // in the training music; the other one may generate single notes.
     let refused = (0..2).filter(|style| {
         let run = dir.run(&format!(
             "generate --model run/model --style {style} -n 2 --max-copy-notes 0 --max-attempts 6 -o none"
@@ -75,7 +67,7 @@ fn what_is_kept_is_as_asked_and_what_is_dropped_is_counted() {
     std::fs::remove_file(dir.path("run/model/copy.index")).unwrap();
     dir.fails(&format!("{line} --max-copy-notes 9"), &["no `copy.index`", "copy-index --model"]);
     dir.ok("generate --model run/model --style 0 -n 1 -o unchecked");
-    let unchecked = sidecar(&dir, "unchecked/style-0-seed0-000.json");
+    let unchecked = dir.json_file("unchecked/style-0-seed0-000.json");
     assert!(unchecked["copy"].is_null());
     assert!(unchecked["warnings"][0].as_str().unwrap().contains("were not searched for"));
     let made = dir.json("copy-index --model run/model --corpus corpus");
@@ -90,19 +82,19 @@ fn longer_pieces_blends_and_ways_through_styles() {
     dir.model();
     let generate = "generate --model run/model -n 1 --seed 5 --qpm 120";
     dir.ok(&format!("{generate} --style 0 --bars 8 --even -o long"));
-    let long = sidecar(&dir, "long/style-0-seed5-000.json");
+    let long = dir.json_file("long/style-0-seed5-000.json");
     assert_eq!(long["z"].as_array().unwrap().len(), 4);
-    let seconds = music(&dir, "long/style-0-seed5-000.mid").total_time;
+    let seconds = dir.music("long/style-0-seed5-000.mid").total_time;
     assert!(seconds > 8.0 && seconds <= 16.0 + 1e-9, "{seconds}");
 
     dir.ok(&format!("{generate} --style 0:0.75,style-1:0.25 --latent-temperature 0 -o blend"));
-    let blend = sidecar(&dir, "blend/style-0_0_75_style-1_0_25-seed5-000.json");
+    let blend = dir.json_file("blend/style-0_0_75_style-1_0_25-seed5-000.json");
     assert_eq!(blend["style"], "style-0:0.75,style-1:0.25");
-    // Without deviations a blend is its middle, which is a quarter of the path that `--smoothness`
-    // asks for.
+    // At latent temperature 0, a blend is its mean, which is a quarter of the path that
+    // `--smoothness` asks for.
     let way = "--path 0,1 --bars 10 --latent-temperature 0 --smoothness 0.8 -o way";
     dir.ok(&format!("{generate} {way}"));
-    let way = sidecar(&dir, "way/style-0-to-style-1-seed5-000.json");
+    let way = dir.json_file("way/style-0-to-style-1-seed5-000.json");
     let at = |file: &Value, window: usize| -> Vec<f64> {
         let z = file["z"][window].as_array().unwrap();
         z.iter().map(|v| v.as_f64().unwrap()).collect()
@@ -139,8 +131,8 @@ fn a_style_is_mixed_into_a_tune_and_the_second_voice_keeps_its_time() {
     for share in ["consonance", "other_styles", "unrelated"] {
         assert!((0.0..=1.0).contains(&harmony[share].as_f64().unwrap()), "{share}: {harmony}");
     }
-    let duet = music(&dir, "out/reel-000-mix-style-1-duet.mid");
-    let alone = music(&dir, "out/reel-000-mix-style-1.mid");
+    let duet = dir.music("out/reel-000-mix-style-1-duet.mid");
+    let alone = dir.music("out/reel-000-mix-style-1.mid");
     assert_eq!(duet.instruments().len(), 2);
     let second: Vec<_> = duet.notes.iter().filter(|n| n.program.get() == 11).collect();
     assert_eq!(second.len(), alone.notes.len());
@@ -150,8 +142,8 @@ fn a_style_is_mixed_into_a_tune_and_the_second_voice_keeps_its_time() {
     // With strength 0 it is the reconstructed tune, for any style and method.
     dir.ok(&format!("reconstruct {TUNE} --model run/model --temperature 0.5 -o back"));
     dir.ok(&format!("{line} --strength 0 --method interpolate"));
-    let back = music(&dir, "back/reel-000-reconstruction.mid");
-    let none = music(&dir, "out/reel-000-mix-style-1.mid");
+    let back = dir.music("back/reel-000-reconstruction.mid");
+    let none = dir.music("out/reel-000-mix-style-1.mid");
     assert_eq!(back.notes, none.notes);
     dir.fails(&format!("{line} --strength 1.5"), &["strength is 1.5; 0 to 1"]);
 }
@@ -168,7 +160,7 @@ fn grids_ways_and_variations() {
     assert!(files.contains(&"grid-02-01.mid".to_owned()), "{files:?}");
     let way = "interpolate style:0 style:1 style:0 --steps 5 --interpolation lerp --model run/model -o way";
     dir.ok(way);
-    let z = |i: usize| sidecar(&dir, &format!("way/interpolation-{i:03}.json"))["z"].clone();
+    let z = |i: usize| dir.json_file(&format!("way/interpolation-{i:03}.json"))["z"].clone();
     assert_eq!((z(0), z(1)), (z(4), z(3)));
     assert_eq!(dir.run("interpolate style:0 --model run/model -o x").code, Some(2));
     dir.fails(
@@ -179,11 +171,11 @@ fn grids_ways_and_variations() {
     let line = format!("similar {TUNE} --model run/model -n 2 --seed 4");
     dir.ok(&format!("{line} --distance 0 -o same"));
     dir.ok(&format!("reconstruct {TUNE} --model run/model --seed 4 --temperature 0.5 -o back"));
-    let back = music(&dir, "back/reel-000-reconstruction.mid");
-    assert_eq!(music(&dir, "same/reel-000-similar-000.mid").notes, back.notes);
+    let back = dir.music("back/reel-000-reconstruction.mid");
+    assert_eq!(dir.music("same/reel-000-similar-000.mid").notes, back.notes);
     let far = dir.json(&format!("{line} --distance 1.4 -o far"));
     assert_eq!(far.as_array().unwrap().len(), 2);
-    let z = |i: usize| sidecar(&dir, &format!("far/reel-000-similar-{i:03}.json"))["z"].clone();
+    let z = |i: usize| dir.json_file(&format!("far/reel-000-similar-{i:03}.json"))["z"].clone();
     assert_ne!(z(0), z(1));
     dir.fails(&format!("{line} --distance=-1 -o x"), &["distance is -1; 0 to 10"]);
 }
@@ -204,20 +196,21 @@ fn attributes_are_learnt_listed_and_turned() {
     let turned = dir.json(&format!("{line} pitch:+0"));
     assert_eq!(turned["measured"][0]["attribute"], "pitch");
     dir.ok(&format!("reconstruct {TUNE} --model run/model -o back"));
-    let back = music(&dir, "back/reel-000-reconstruction.mid");
-    assert_eq!(music(&dir, "out/reel-000-turned.mid").notes, back.notes);
+    let back = dir.music("back/reel-000-reconstruction.mid");
+    assert_eq!(dir.music("out/reel-000-turned.mid").notes, back.notes);
     let generate = "generate --model run/model --style 0 -n 1 --seed 2 --latent-temperature 0";
     dir.ok(&format!("{generate} -o plain"));
     dir.ok(&format!("{generate} --attribute density:+1 --attribute pitch:-1 -o turned"));
-    let z = |folder: &str| sidecar(&dir, &format!("{folder}/style-0-seed2-000.json"))["z"].clone();
+    let z = |folder: &str| dir.json_file(&format!("{folder}/style-0-seed2-000.json"))["z"].clone();
     assert_ne!(z("plain"), z("turned"));
 
-    // Even of a model that has learned next to nothing, the nearest of several draws follows.
+    // Even with a model that has learned next to nothing, the nearest of several draws follows the
+    // dial.
     let n_notes = |density: &str| {
         let all = "generate --model run/model -n 6 --seed 5 --candidates 24 --attribute density:";
         let made = dir.json(&format!("{all}{density} -o density{density}"));
         let files = made["pieces"].as_array().unwrap().iter().map(|piece| piece["file"].as_str());
-        files.map(|file| music(&dir, file.unwrap()).notes.len()).sum::<usize>()
+        files.map(|file| dir.music(file.unwrap()).notes.len()).sum::<usize>()
     };
     let (few, many) = (n_notes("-1.5"), n_notes("+1.5"));
     assert!(many > few + few / 2, "{few} notes for a density of -1.5, {many} for +1.5");
@@ -260,7 +253,7 @@ fn any_midi_will_do_for_a_tune() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("the most melodic track"), "{}", run.stderr);
     assert!(run.stderr.contains("its meter is 3/4"), "{}", run.stderr);
-    let warnings = sidecar(&dir, "out/odd-reconstruction.json")["warnings"].to_string();
+    let warnings = dir.json_file("out/odd-reconstruction.json")["warnings"].to_string();
     assert!(warnings.contains("its meter is 3/4"), "{warnings}");
 
     // For a whole piece, the requested track, or a list of the available ones.
@@ -279,5 +272,5 @@ fn any_midi_will_do_for_a_tune() {
 
 fn sidecar_of_track(dir: &TestDir, track: u32) -> Value {
     dir.ok(&format!("reconstruct {TUNE} --track {track} --model run/model -o track"));
-    sidecar(dir, "track/reel-000-reconstruction.json")
+    dir.json_file("track/reel-000-reconstruction.json")
 }

@@ -29,7 +29,7 @@ fn a_killed_build_goes_on_to_the_same_bytes() {
     for kill in 0.. {
         let mut command = dir.command(&format!("{build} killed"));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Moments by the golden ratio: evenly spaced, and never the same.
+        // Moments by the golden ratio: evenly spaced, and never the same twice.
         let share = (f64::from(kill) * 0.618_033_988_749_895).fract();
         std::thread::sleep(whole.mul_f64(share * 0.9));
         let is_over = child.try_wait().unwrap().is_some();

@@ -3,7 +3,6 @@
 //! The models are trained for only two steps: the tests check that the parts fit together.
 
 use note_seq::NoteSequence;
-use note_seq::midi::{ReadOptions, read};
 use serde_json::Value;
 
 use crate::support::TestDir;
@@ -23,9 +22,8 @@ fn written_back(dir: &TestDir, kind: &str, preset: &str) -> (NoteSequence, Value
         format!("reconstruct {tune} --model run/model --temperature 1 --seed 1 --qpm 120 -o out");
     let accuracy = dir.json(&line)["accuracy"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&accuracy), "{accuracy}");
-    let bytes = dir.read("out/blues-000-reconstruction.mid");
-    let sidecar = serde_json::from_slice(&dir.read("out/blues-000-reconstruction.json")).unwrap();
-    (read(&bytes, &ReadOptions::strict()).unwrap().sequence, sidecar)
+    let written = "out/blues-000-reconstruction";
+    (dir.music(&format!("{written}.mid")), dir.json_file(&format!("{written}.json")))
 }
 
 #[test]
@@ -70,9 +68,7 @@ fn melodies_are_written_under_chords() {
             dir.command(&format!("interpolate {from} {to} --model run/model --steps 2 -o {out}"));
         let output = command.args(["--chords", chords]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let sidecar: Value =
-            serde_json::from_slice(&dir.read(&format!("{out}/interpolation-000.json"))).unwrap();
-        sidecar["options"]["chords"].clone()
+        dir.json_file(&format!("{out}/interpolation-000.json"))["options"]["chords"].clone()
     };
     assert_eq!(way("C Am F G", "major"), serde_json::json!([1, 22, 6, 8]));
 

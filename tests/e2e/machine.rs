@@ -41,7 +41,8 @@ fn doctor_says_what_is_wrong_and_fails() {
     assert!(run.stdout.contains("abacus, not usable"), "{}", run.stdout);
 }
 
-/// Names of tracks and files come from others; a terminal would obey what stands in them.
+/// Names of tracks and files come from others, and a terminal would execute control characters in
+/// them.
 #[test]
 fn control_characters_of_files_are_escaped() {
     let dir = TestDir::new();
@@ -67,11 +68,11 @@ fn control_characters_of_files_are_escaped() {
         let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         assert!(output.status.success(), "{said:?}");
         assert!(!obeyed(&said[0]) && !obeyed(&said[1]), "{line}: {said:?}");
-        // Names of new files have none.
+        // Names of new files contain no control characters.
         let is_told = line.starts_with("render") || said.concat().contains("1b");
         assert!(is_told, "{line}: {said:?}");
     }
-    // Nor do errors.
+    // Nor do error messages.
     let output = dir.command("inspekt\u{1b}[31m").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(!obeyed(&String::from_utf8(output.stderr).unwrap()));
@@ -101,7 +102,7 @@ fn numbers_that_make_no_sense_are_told_by_what_is_allowed() {
     dir.fails(&format!("similar {tune} --distance -0.5 {model}"), &["distance is -0.5; 0 to 10"]);
     dir.fails(&format!("mix {tune} --style 0 --strength -0.001 {model}"), &["strength is -0.001"]);
     dir.fails("corpus build midi -o y --heldout -0.1", &["-0.1"]);
-    // A negative dial is a value like another.
+    // A negative shift is a valid value.
     dir.ok(&format!("attribute apply {tune} --attribute pitch:-1 {model}"));
 }
 
@@ -112,7 +113,7 @@ fn man_pages_and_completions_are_written() {
     let pages = names(&dir.path("pages"));
     assert_eq!(answer["pages"].as_array().unwrap().len(), pages.len());
     assert!(pages.contains(&"controlgen-style-list.1".to_owned()), "{pages:?}");
-    // Again into the same folder: pages are replaced.
+    // Pages in an existing folder are replaced.
     dir.ok("man -o pages");
     assert!(dir.ok("completions bash").contains("controlgen"));
     assert_eq!(dir.run("completions abacus").code, Some(2));

@@ -1,4 +1,4 @@
-//! Files that are written: whose they may take the place of, what they are called, where they end.
+//! Output files: which existing files they may replace, their names, and where their music ends.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::support::{TestDir, names};
 
 const OWN: &[u8] = b"a user's own work";
 
-/// The ticks at which the tracks of a MIDI file end, and the ticks of a quarter note.
+/// The ticks at which the tracks of a MIDI file end, and the ticks per quarter note.
 fn ends(bytes: &[u8]) -> (Vec<u32>, u32) {
     let be = |at: usize, n: usize| {
         bytes[at..at + n].iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte))
@@ -80,13 +80,13 @@ fn what_others_wrote_is_overwritten_only_when_forced() {
         assert_eq!(dir.read(file), OWN, "{line}");
         dir.ok(&format!("{line} --force"));
         assert_ne!(dir.read(file), OWN, "{line}");
-        // What the program wrote it may write again, without being forced.
+        // Files that the program wrote may be overwritten without `--force`.
         dir.ok(line);
     }
-    // Nothing was written before what stood in the way was seen.
+    // Nothing was written before the conflict was found.
     assert!(!dir.path("song.png").exists() || dir.path("index.html").exists());
 
-    // A run writes no `config.json` over another program's.
+    // A run does not overwrite the `config.json` of another program.
     dir.write("project/config.json", b"{\"name\": \"a web page\"}");
     dir.fails(
         "train --corpus corpus -o project --steps 1",
@@ -113,7 +113,7 @@ fn names_of_files_are_short_and_clash_on_no_file_system() {
     }
     dir.ok("render a/Song.mid b/song.mid CON.mid --svg -o drawn");
     assert_eq!(names(&dir.path("drawn")), ["Song.svg", "_CON.svg", "song-2.svg"]);
-    // In another run, too.
+    // The same in another run.
     dir.ok("render b/song.mid --svg -o drawn");
     assert_eq!(names(&dir.path("drawn")), ["Song.svg", "_CON.svg", "song-2.svg"]);
 
@@ -130,7 +130,7 @@ fn names_of_files_are_short_and_clash_on_no_file_system() {
     dir.ok("generate --model run/model --style nul -n 1 -o out");
 }
 
-/// Every file ends with its last window, so that it can be looped, whatever its last note does.
+/// Every file ends with its last window, so that it can be looped, regardless of its last note.
 #[test]
 fn generated_files_end_with_their_last_window() {
     let dir = TestDir::new();

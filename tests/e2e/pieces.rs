@@ -1,20 +1,12 @@
-//! Whole pieces: what returns, what is chosen, how tunes go on.
+//! Whole pieces: repetitions, choice of windows, continuations of tunes.
 
-use note_seq::midi::{ReadOptions, WriteOptions, read, write};
+use note_seq::midi::{WriteOptions, write};
 use note_seq::{Note, NoteSequence, Pitch, Program, TimeSignature, Velocity};
 use serde_json::Value;
 
 use crate::support::TestDir;
 
-fn music(dir: &TestDir, name: &str) -> NoteSequence {
-    read(&dir.read(name), &ReadOptions::strict()).unwrap().sequence
-}
-
-fn sidecar(dir: &TestDir, name: &str) -> Value {
-    serde_json::from_slice(&dir.read(name)).unwrap()
-}
-
-/// Notes of some bars of 4/4 at 120, from the first of them: milliseconds, pitch.
+/// Notes of `n` bars of 4/4 at 120: milliseconds from the first of these bars, and pitch.
 fn bars(music: &NoteSequence, first: u32, n: u32) -> Vec<(String, u8)> {
     let (from, to) = (2.0 * f64::from(first), 2.0 * f64::from(first + n));
     let mut notes: Vec<(String, u8)> = music
@@ -63,10 +55,10 @@ fn sections_return_as_the_form_says_and_the_same_seed_gives_the_same_piece() {
         let written = dir.json(&format!("{line} --form ABAC --candidates 3 -o abac --force"));
         assert_eq!(written["pieces"][0]["form"], "ABCDABEF");
         for piece in 0..2 {
-            let music = music(&dir, &format!("abac/style-0-seed5-00{piece}.mid"));
+            let music = dir.music(&format!("abac/style-0-seed5-00{piece}.mid"));
             let first = bars(&music, 0, 3);
             assert_ne!(first, [] as [(String, u8); 0]);
-            // A melody's last note may end with its section; what starts is the same.
+            // A melody's last note may end with its section, but the onsets are the same.
             assert_eq!(bars(&music, 8, 3), first, "{piece}");
         }
         let again = format!("{line} --form ABAC --candidates 3 -o again --force --threads 1");
@@ -87,15 +79,16 @@ fn pieces_have_the_form_of_real_ones_unless_smoothness_is_asked_for() {
     let line = "generate --model run/model --style 0 -n 2 --bars 8 --seed 1";
     let written = dir.json(&format!("{line} -o auto"));
     assert!(written["pieces"][0]["form"].is_string(), "{written}");
-    let of = sidecar(&dir, "auto/style-0-seed1-000.json");
+    let of = dir.json_file("auto/style-0-seed1-000.json");
     assert_eq!(of["options"]["follows"], "pieces");
     assert_eq!(of["z"].as_array().unwrap().len(), 4);
     let written = dir.json(&format!("{line} --smoothness 0.8 -o smooth"));
     assert!(written["pieces"][0]["form"].is_null(), "{written}");
-    // Without what was learned of pieces, the same walk is chosen from.
+    // Without the model of pieces, consecutive windows are similar, and are still chosen among
+    // draws.
     std::fs::remove_file(dir.path("run/model/pieces.safetensors")).unwrap();
     dir.ok(&format!("{line} -o without"));
-    let of = sidecar(&dir, "without/style-0-seed1-000.json");
+    let of = dir.json_file("without/style-0-seed1-000.json");
     assert_eq!(
         (&of["options"]["follows"], &of["options"]["candidates"]),
         (&"smoothness".into(), &8.into())
@@ -123,7 +116,7 @@ fn a_window_alone_is_chosen_among_its_draws() {
     );
     assert!(membership(&chosen) >= membership(&first), "{chosen} {first}");
     let options = |folder: &str| {
-        sidecar(&dir, &format!("{folder}/style-0-seed4-000.json"))["options"]["candidates"].clone()
+        dir.json_file(&format!("{folder}/style-0-seed4-000.json"))["options"]["candidates"].clone()
     };
     assert_eq!((options("chosen"), options("first")), (8.into(), Value::Null));
     dir.ok(&format!("{line} -o again --threads 1"));
@@ -157,7 +150,7 @@ fn a_tune_goes_on_and_nothing_of_it_changes() {
         let written = dir.json(&format!("{line} -o on"));
         assert_eq!((&written[0]["from_bar"], &written[0]["n_bars"]), (&9.into(), &4.into()));
         let file = written[1]["file"].as_str().unwrap();
-        let longer = music(&dir, file);
+        let longer = dir.music(file);
         assert_eq!(bars(&longer, 0, 8), bars(&tune, 0, 8));
         assert!(!bars(&longer, 8, 4).is_empty(), "{file}");
         assert!(longer.total_time <= 24.0 + 1e-6, "{}", longer.total_time);
@@ -172,7 +165,7 @@ fn a_tune_goes_on_and_nothing_of_it_changes() {
 fn bars_are_filled_and_all_others_stay() {
     let dir = TestDir::new();
     let tune = tune();
-    // Drums are in neither, the bass is no part of the melody.
+    // Neither contains drums, and the melody does not include the bass.
     let cases: [(fn(&TestDir), fn(&Note) -> bool); 2] = [
         (TestDir::model, |note| note.is_drum),
         (TestDir::melody_model, |note| note.is_drum || note.program.get() == 32),
@@ -183,12 +176,12 @@ fn bars_are_filled_and_all_others_stay() {
         let line = "fill tune.mid --model run/model --candidates 2 --seed 4 --force";
         // Three bars: a window and a half.
         let written = dir.json(&format!("{line} --from-bar 3 --bars 3 -o out"));
-        let filled = music(&dir, written[0]["file"].as_str().unwrap());
+        let filled = dir.music(written[0]["file"].as_str().unwrap());
         for (first, n) in [(0, 2), (5, 3)] {
             assert_eq!(bars(&filled, first, n), bars(&tune, first, n));
         }
         assert_ne!(bars(&filled, 2, 3), bars(&tune, 2, 3));
-        // Instruments that the model does not write stay there, too.
+        // Instruments that the model does not write are kept as well.
         let of = |music: &NoteSequence| bars(&music.with_notes(keeps), 0, 8);
         assert_ne!(of(&tune), [] as [(String, u8); 0]);
         assert_eq!(of(&filled), of(&tune));
@@ -197,7 +190,7 @@ fn bars_are_filled_and_all_others_stay() {
     }
 }
 
-/// Sixteen bars of drums: hats, kicks and snares on sixteenths, others for each number.
+/// Sixteen bars of drums: hats, kicks and snares on sixteenths, different for each number.
 fn groove(number: u32) -> NoteSequence {
     let mut groove = NoteSequence::default();
     let mut strike = |at: u32, pitch: u8, velocity: u8| {
@@ -245,8 +238,7 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     dir.ok(&format!("{line} --drums beat/model -o out"));
     dir.ok(&format!("{line} -o alone"));
     let file = "style-0-seed3-000.mid";
-    let (both, alone) =
-        (music(&dir, &format!("out/{file}")), music(&dir, &format!("alone/{file}")));
+    let (both, alone) = (dir.music(&format!("out/{file}")), dir.music(&format!("alone/{file}")));
     assert!((both.total_time - 16.0).abs() < 1e-6, "{}", both.total_time);
     let tones = both.with_notes(|note| !note.is_drum);
     assert_eq!(bars(&tones, 0, 8), bars(&alone, 0, 8));
@@ -254,8 +246,8 @@ fn a_piece_gets_drums_of_its_length_meter_and_form() {
     assert_eq!(both.instrument_name(drums.instrument), Some("drums"));
     let longer = line.replace("--bars 8", "--bars 16").replace("AB", "ABAC");
     dir.ok(&format!("{longer} --drums beat/model -o again --force"));
-    let beat = music(&dir, &format!("again/{file}")).with_notes(|note| note.is_drum);
-    // From the second bar on: what is played early at the beginning lies before it.
+    let beat = dir.music(&format!("again/{file}")).with_notes(|note| note.is_drum);
+    // From the second bar on, because early notes of the first bar would lie before the beginning.
     assert_eq!(bars(&beat, 1, 2), bars(&beat, 9, 2));
     dir.fails(&format!("{line} --drums run/model -o x"), &["`poly-2bar`", "a model of drums"]);
 }
@@ -269,20 +261,20 @@ fn pieces_are_arranged_as_asked_for() {
     dir.ok(&format!("{line} --even -o even"));
     dir.ok(&format!("{line} -o shaped"));
     let (even, shaped) =
-        (music(&dir, &format!("even/{file}.mid")), music(&dir, &format!("shaped/{file}.mid")));
+        (dir.music(&format!("even/{file}.mid")), dir.music(&format!("shaped/{file}.mid")));
     assert_eq!(even.tempos.len(), 1);
-    // The last two bars slow down by the beat, to four fifths.
+    // The last two bars slow down beat by beat, to four fifths of the tempo.
     assert_eq!(shaped.tempos.len(), 9);
     assert!((shaped.tempos[8].qpm - 96.0).abs() < 0.01 && shaped.total_time > even.total_time);
     assert_eq!(bars(&shaped, 0, 6), bars(&even, 0, 6));
 
     let arranged = "--even --intro 2 --instruments keys=harpsichord,winds=73 --musicxml";
     let written = dir.json(&format!("{line} {arranged} -o arranged"));
-    let with_intro = music(&dir, &format!("arranged/{file}.mid"));
+    let with_intro = dir.music(&format!("arranged/{file}.mid"));
     assert!((with_intro.total_time - 20.0).abs() < 1e-6, "{}", with_intro.total_time);
     assert_eq!(bars(&with_intro, 2, 8), bars(&even, 0, 8));
     // Five windows, each with a latent and a key.
-    let of = sidecar(&dir, &format!("arranged/{file}.json"));
+    let of = dir.json_file(&format!("arranged/{file}.json"));
     assert_eq!(of["z"].as_array().unwrap().len(), 5);
     assert_eq!(of["options"]["keys"].as_array().unwrap().len(), 5);
     assert_eq!(of["options"]["composed"], "ABCD");

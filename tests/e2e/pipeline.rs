@@ -1,7 +1,5 @@
 //! From MIDI files to new MIDI files.
 
-use note_seq::midi::{ReadOptions, read};
-
 use crate::support::{STEPS, TestDir, names};
 
 #[test]
@@ -38,8 +36,7 @@ fn midi_in_new_music_of_a_style_out() {
         .flat_map(|i| ["json", "mid"].map(|ending| format!("style-0-seed7-{i:03}.{ending}")))
         .collect();
     assert_eq!(names(&dir.path("out")), expected);
-    let sidecar: serde_json::Value =
-        serde_json::from_slice(&dir.read("out/style-0-seed7-001.json")).unwrap();
+    let sidecar = dir.json_file("out/style-0-seed7-001.json");
     assert_eq!(sidecar["format"], "controlgen.output");
     assert_eq!((&sidecar["seed"], &sidecar["index"]), (&7.into(), &1.into()));
     assert_eq!(sidecar["component"], 0);
@@ -48,8 +45,7 @@ fn midi_in_new_music_of_a_style_out() {
     let total: f64 = membership.iter().map(|p| p.as_f64().unwrap()).sum();
     assert!((total - 1.0).abs() < 1e-9);
     for i in 0..4 {
-        let bytes = dir.read(&format!("out/style-0-seed7-{i:03}.mid"));
-        let music = read(&bytes, &ReadOptions::strict()).unwrap().sequence;
+        let music = dir.music(&format!("out/style-0-seed7-{i:03}.mid"));
         // Two bars at 120 quarter notes per minute.
         assert!(music.total_time <= 4.0 + 1e-9);
     }

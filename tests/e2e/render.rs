@@ -18,7 +18,7 @@ fn midi_files_are_rendered_and_damaged_ones_are_left_out() {
         ["index.html", "reel-000-2.png", "reel-000-2.wav", "reel-000.png", "reel-000.wav"];
     assert_eq!(names(&dir.path("out")), expected);
     assert_eq!(&dir.read("out/reel-000.png")[1..4], b"PNG");
-    // The same music gives the same bytes, whatever the name of its file.
+    // The same music gives the same bytes, regardless of the name of its file.
     assert_eq!(dir.read("out/reel-000.wav"), dir.read("out/reel-000-2.wav"));
 
     let answer = dir.json("render reel-000.mid -o slow --svg --qpm 60 --velocity 127");
@@ -43,9 +43,7 @@ fn new_music_comes_with_sound_and_a_page() {
         expected.extend(["json", "mid", "wav"].map(name));
     }
     assert_eq!(names(&dir.path("out")), expected);
-    let bytes = dir.read("out/style-0-seed7-000.mid");
-    let music =
-        note_seq::midi::read(&bytes, &note_seq::midi::ReadOptions::strict()).unwrap().sequence;
+    let music = dir.music("out/style-0-seed7-000.mid");
     assert_eq!(music.tempos[0].qpm.round(), 100.0);
     for note in &music.notes {
         assert_eq!((note.program.get(), note.velocity.get()), (73, 101));

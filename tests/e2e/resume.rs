@@ -71,8 +71,7 @@ fn a_killed_run_goes_on_to_the_same_digits() {
     assert_eq!(events("killed").len(), 1);
     assert_eq!(events("killed"), events("unbroken"));
     // Each start is recorded with its command line.
-    let config: serde_json::Value =
-        serde_json::from_slice(&dir.read("killed/config.json")).unwrap();
+    let config = dir.json_file("killed/config.json");
     let goes = config["goes"].as_array().unwrap();
     assert_eq!(goes.len(), 2);
     assert_eq!(goes[0]["n_steps"], 0);
@@ -83,7 +82,7 @@ fn a_killed_run_goes_on_to_the_same_digits() {
 }
 
 /// Ctrl-C, a service manager and a terminal that closes end a run in good order: a model of the
-/// steps so far, and a checkpoint to go on from.
+/// steps so far, and a checkpoint to resume from.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_leaves_a_model_and_goes_on() {

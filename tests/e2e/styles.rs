@@ -60,7 +60,7 @@ fn styles_can_be_clusters_of_pieces() {
     dir.json("generate --model run/model --style 0 -n 2 -o out");
 }
 
-/// Latents say nothing to another model, and nothing of other windows.
+/// Latents are meaningless to another model, and for other windows.
 #[test]
 fn latents_of_another_corpus_or_model_are_refused() {
     let dir = TestDir::new();
@@ -81,7 +81,7 @@ fn latents_of_another_corpus_or_model_are_refused() {
     dir.ok("train --corpus corpus -o second --steps 20 --seed 3");
     dir.ok("encode --model second/model --corpus corpus -o second/latents");
     dir.fails(&format!("{fit} second/latents"), &["does not hold the latents of the model"]);
-    // Nor are they taken where the folder does not say whose they are.
+    // Nor are they accepted if the folder does not identify their model.
     std::fs::remove_file(dir.path("second/latents/report.json")).unwrap();
     dir.fails(&format!("{fit} second/latents"), &["does not hold the latents of the model"]);
     dir.fails(

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use note_seq::NoteSequence;
+use note_seq::midi::{ReadOptions, read};
 use serde_json::Value;
 
 /// Number of training steps after which the latents carry enough information to fit styles on.
@@ -42,6 +44,15 @@ impl TestDir {
 
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn json_file(&self, name: &str) -> Value {
+        serde_json::from_slice(&self.read(name)).unwrap()
+    }
+
+    /// The music of a MIDI file that needs no repair.
+    pub(crate) fn music(&self, name: &str) -> NoteSequence {
+        read(&self.read(name), &ReadOptions::strict()).unwrap().sequence
     }
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
@@ -104,7 +115,7 @@ impl TestDir {
         copy(made.folder.path(), self.folder.path());
     }
 
-    /// The same of melodies.
+    /// The same with a model of melodies.
     pub(crate) fn melody_model(&self) {
         static MADE: OnceLock<TestDir> = OnceLock::new();
         let made = MADE.get_or_init(|| Self::with_model("mel-2bar", "cat-mel_2bar_tiny"));

@@ -4,10 +4,6 @@ use serde_json::Value;
 
 use crate::support::{TestDir, names};
 
-fn json(dir: &TestDir, path: &str) -> Value {
-    serde_json::from_slice(&dir.read(path)).unwrap()
-}
-
 /// The lines of an event in a run's metrics.
 fn metrics(dir: &TestDir, run: &str, event: &str) -> Vec<Value> {
     let text = String::from_utf8(dir.read(&format!("{run}/metrics.jsonl"))).unwrap();
@@ -21,25 +17,25 @@ fn a_model_goes_on_with_other_music() {
     dir.model();
     dir.ok("corpus synthesize -o midi2 --pieces 4 --seed 9");
     dir.ok("corpus build midi2 -o corpus2 --heldout 0.2");
-    let source = json(&dir, "run/model/config.json");
+    let source = dir.json_file("run/model/config.json");
     let trained = source["training"]["n_steps"].as_u64().unwrap();
 
     let outcome = dir
         .json("train --corpus corpus2 --from run/model -o tuned --steps 5 --seed 3 --keep-last 1");
     assert_eq!(outcome["stopped"], "steps");
     assert!((0.0..=1.0).contains(&outcome["wait_share"].as_f64().unwrap()), "{outcome}");
-    // It already knows what the new one has to learn.
+    // The tuned model already knows what a new one has to learn.
     dir.ok("train --corpus corpus2 -o fresh --steps 5 --seed 3");
     let loss = |run| metrics(&dir, run, "step")[0]["reconstruction_nats"].as_f64().unwrap();
     assert!(loss("tuned") < 0.8 * loss("fresh"), "{} {}", loss("tuned"), loss("fresh"));
 
-    // Recorded in the model's and in the run's configuration, and on the card.
-    let tuned = json(&dir, "tuned/model/config.json");
+    // The source is recorded in the model's and in the run's configuration, and on the card.
+    let tuned = dir.json_file("tuned/model/config.json");
     let from = &tuned["training"]["from"];
     assert_eq!(from["folder"], "run/model");
     assert_eq!(from["n_steps"], trained);
     assert_eq!(from["corpus_hash"], source["training"]["corpus_hash"]);
-    assert_eq!(&json(&dir, "tuned/config.json")["from"], from);
+    assert_eq!(&dir.json_file("tuned/config.json")["from"], from);
     assert_eq!(tuned["musicvae"], source["musicvae"]);
     assert_eq!(tuned["training"]["config"]["schedule_start"], trained);
     let card = String::from_utf8(dir.read("tuned/model/README.md")).unwrap();
@@ -112,7 +108,7 @@ fn patience_ends_a_run() {
     let best = scores.iter().copied().fold(f64::INFINITY, f64::min);
     // The best, and two after it.
     assert_eq!(scores.iter().position(|score| *score == best), Some(scores.len() - 3));
-    let config = json(&dir, "run/model/config.json");
+    let config = dir.json_file("run/model/config.json");
     assert_eq!(config["training"]["n_steps"], evaluations[scores.len() - 3]["step"]);
 }
 

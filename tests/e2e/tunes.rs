@@ -1,14 +1,13 @@
-//! Tunes as users have them: whatever is left out of one is said.
+//! Tunes as users have them: everything that is left out is reported.
 
 use corpus::synthetic;
 use note_seq::midi::{WriteOptions, write};
 use note_seq::{NoteSequence, Tempo, TimeSignature};
-use serde_json::Value;
 
 use crate::support::TestDir;
 
-/// Quarters of one pitch after another at 120 a minute, with meters at these quarters.
-fn quarters(n: u32, metres: &[(f64, u32, u32)]) -> NoteSequence {
+/// Consecutive quarter notes at 120 per minute, with time signatures at these quarter notes.
+fn quarters(n: u32, meters: &[(f64, u32, u32)]) -> NoteSequence {
     let like = synthetic::piece(0, 3, 0).notes[0];
     let mut music = NoteSequence { ticks_per_quarter: 480, ..NoteSequence::default() };
     music.tempos.push(Tempo { time: 0.0, qpm: 120.0 });
@@ -18,17 +17,13 @@ fn quarters(n: u32, metres: &[(f64, u32, u32)]) -> NoteSequence {
         let (instrument, end_time) = (0, start_time + 0.5);
         music.push(note_seq::Note { pitch, instrument, start_time, end_time, ..like });
     }
-    let metre = |(at, numerator, denominator): &(f64, u32, u32)| TimeSignature {
+    let meter = |(at, numerator, denominator): &(f64, u32, u32)| TimeSignature {
         time: 0.5 * at,
         numerator: *numerator,
         denominator: *denominator,
     };
-    music.time_signatures.extend(metres.iter().map(metre));
+    music.time_signatures.extend(meters.iter().map(meter));
     music
-}
-
-fn sidecar(dir: &TestDir, name: &str) -> Value {
-    serde_json::from_slice(&dir.read(name)).unwrap()
 }
 
 #[test]
@@ -64,7 +59,7 @@ fn no_note_of_a_tune_is_left_out_without_a_word() {
                 "{line}: {}",
                 run.stderr
             );
-            let sidecar = sidecar(&dir, &format!("out/{file}.json"));
+            let sidecar = dir.json_file(&format!("out/{file}.json"));
             assert!(sidecar["warnings"].to_string().contains(said), "{line}");
             let usage = &sidecar["options"]["usage"];
             assert_eq!(
@@ -77,13 +72,13 @@ fn no_note_of_a_tune_is_left_out_without_a_word() {
         let run = dir.run(&line);
         assert!(run.stderr.contains(said), "{line}: {}", run.stderr);
         assert!(run.stderr.contains("the first of"), "{line}: {}", run.stderr);
-        let warnings = sidecar(&dir, "way/interpolation.json")["warnings"].to_string();
+        let warnings = dir.json_file("way/interpolation.json")["warnings"].to_string();
         assert!(warnings.contains(said) && warnings.contains("one window"), "{warnings}");
         let added = dir.ok(&format!("style add of-{name} {name}.mid --model run/model"));
         assert!(added.contains(said), "{added}");
     }
 
-    // Tempo is no matter: half of it played at another one gives the same windows.
+    // Tempo does not matter: the same windows result if half of the tune is at another tempo.
     let mut rubato = upbeat.clone();
     let at = |time: f64| if time > 4.5 { 4.5 + 2.0 * (time - 4.5) } else { time };
     rubato.tempos.push(Tempo { time: 4.5, qpm: 60.0 });
@@ -93,7 +88,7 @@ fn no_note_of_a_tune_is_left_out_without_a_word() {
     rubato.total_time = at(rubato.total_time);
     dir.write("rubato.mid", &bytes(&rubato));
     dir.ok("reconstruct rubato.mid --model run/model -o out");
-    let z = |name: &str| sidecar(&dir, &format!("out/{name}-reconstruction.json"))["z"].clone();
+    let z = |name: &str| dir.json_file(&format!("out/{name}-reconstruction.json"))["z"].clone();
     assert_eq!(z("rubato"), z("upbeat"));
     let count = |name: &str| {
         let added = dir.json(&format!("style add n-{name} {name}.mid --model run/model"));

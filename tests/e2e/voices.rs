@@ -2,19 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use note_seq::midi::{ReadOptions, WriteOptions, read, write};
+use note_seq::midi::{WriteOptions, write};
 use note_seq::{Note, NoteSequence, Pitch, Program, TimeSignature, Velocity};
 use serde_json::Value;
 
 use crate::support::TestDir;
-
-fn music(dir: &TestDir, name: &str) -> NoteSequence {
-    read(&dir.read(name), &ReadOptions::strict()).unwrap().sequence
-}
-
-fn sidecar(dir: &TestDir, name: &str) -> Value {
-    serde_json::from_slice(&dir.read(name)).unwrap()
-}
 
 /// A waltz in E flat major: strings over a bass and chords of a piano, with a drum on every bar.
 fn waltz(n_bars: u32) -> NoteSequence {
@@ -55,10 +47,10 @@ fn a_tune_keeps_its_voices_its_meter_and_its_key() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let said = "8 notes left out: windows contain everything except drums";
     assert!(run.stderr.contains(said) && run.stderr.contains("72 of 80 notes"), "{}", run.stderr);
-    let of = sidecar(&dir, "out/waltz-reconstruction.json");
+    let of = dir.json_file("out/waltz-reconstruction.json");
     assert!(of["warnings"].to_string().contains(said), "{of}");
     assert_eq!(of["options"]["n_windows"], 4);
-    let back = music(&dir, "out/waltz-reconstruction.mid");
+    let back = dir.music("out/waltz-reconstruction.mid");
     let meter = &back.time_signatures[0];
     assert_eq!((meter.numerator, meter.denominator, back.time_signatures.len()), (3, 4, 1));
     assert!((back.total_time - 12.0).abs() < 1e-6, "{}", back.total_time);
@@ -66,15 +58,15 @@ fn a_tune_keeps_its_voices_its_meter_and_its_key() {
     // With nothing of the style mixed in, it is the same music.
     dir.ok("mix waltz.mid --style 1 --strength 0 --model run/model -o mix --seed 1");
     dir.ok("reconstruct waltz.mid --model run/model --temperature 0.5 --seed 1 -o same");
-    let mixed = music(&dir, "mix/waltz-mix-style-1.mid");
-    assert_eq!(mixed.notes, music(&dir, "same/waltz-reconstruction.mid").notes);
+    let mixed = dir.music("mix/waltz-mix-style-1.mid");
+    assert_eq!(mixed.notes, dir.music("same/waltz-reconstruction.mid").notes);
 
     // Another key moves it as a whole.
     let key = "reconstruct waltz.mid --model run/model --key";
     dir.ok(&format!("{key} C -o c"));
     dir.ok(&format!("{key} D -o d"));
     let pitches = |folder: &str| -> Vec<i32> {
-        let music = music(&dir, &format!("{folder}/waltz-reconstruction.mid"));
+        let music = dir.music(&format!("{folder}/waltz-reconstruction.mid"));
         music.notes.iter().map(|note| i32::from(note.pitch.get())).collect()
     };
     let moved: BTreeSet<i32> = pitches("c").iter().zip(pitches("d")).map(|(c, d)| d - c).collect();
@@ -90,14 +82,14 @@ fn new_music_is_in_the_meter_asked_for() {
     dir.model();
     let line = "generate --model run/model --style 0 -n 2 --bars 4 --seed 3";
     dir.ok(&format!("{line} --meter 6/8 --even -o jig"));
-    let jig = music(&dir, "jig/style-0-seed3-000.mid");
+    let jig = dir.music("jig/style-0-seed3-000.mid");
     let meter = &jig.time_signatures[0];
     assert_eq!((meter.numerator, meter.denominator), (6, 8));
     // Four bars of three quarters at 120 are 6 s; their last note begins in the second half.
     assert!(jig.total_time > 3.0 && jig.total_time <= 6.0 + 1e-6, "{}", jig.total_time);
-    // Without one, that of the music that it was learned from.
+    // Without `--meter`, the meter is that of the style's training music.
     dir.ok(&format!("{line} -o usual"));
-    assert_eq!(music(&dir, "usual/style-0-seed3-000.mid").time_signatures[0].numerator, 4);
+    assert_eq!(dir.music("usual/style-0-seed3-000.mid").time_signatures[0].numerator, 4);
     assert_eq!(dir.run(&format!("{line} --meter 4 -o x")).code, Some(2));
 
     dir.melody_model();
@@ -120,8 +112,8 @@ fn a_melody_gets_an_accompaniment_of_a_style() {
         let share = fit[share].as_f64().unwrap_or_else(|| panic!("{share}: {fit}"));
         assert!((0.0..=1.0).contains(&share), "{share}");
     }
-    let music = music(&dir, "out/melody-accompanied-style-0-000.mid");
-    // The melody is there, on its own instrument, and nothing else is above it.
+    let music = dir.music("out/melody-accompanied-style-0-000.mid");
+    // The melody is kept on a separate instrument, and nothing else is above it.
     let is_melody = |note: &&Note| note.instrument == 0;
     // In milliseconds.
     let starts = |notes: &[Note]| -> Vec<(String, u8)> {
@@ -151,7 +143,7 @@ fn a_corpus_says_what_became_of_every_note() {
     assert_eq!(notes["assumed"], serde_json::json!({ "common_time": 1 }));
     let text = dir.ok("corpus report corpus");
     assert!(text.contains("100.0 % of 108 notes are in windows"), "{text}");
-    // Drums with their timing are a kind of their own.
+    // Drums with their timing are a separate kind.
     let report = dir.json("corpus build midi -o drums --kind drums-2bar-groove --heldout 0");
     assert_eq!(report["notes"]["n_in_windows"], 12);
 }

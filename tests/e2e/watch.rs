@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{TestDir, names};
 
-/// Longer than a take may take on a busy machine; what never happens fails nevertheless.
+/// More time than a take needs on a busy machine; the test still fails if it never appears.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 fn takes(dir: &TestDir) -> Vec<String> {

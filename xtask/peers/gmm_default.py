@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seconds of a default fit of scikit-learn's GaussianMixture, its start included.
+"""Seconds of a default fit of scikit-learn's GaussianMixture, including its start.
 
   gmm_default.py DATA.npy K COVARIANCE SEED
   gmm_default.py make latents|overlapping FILE.npy
@@ -19,7 +19,7 @@ from sklearn.mixture import GaussianMixture
 
 
 def make(name):
-    """Rows like those of the problem of that name."""
+    """Rows like those of the problem with this name."""
     rng = np.random.default_rng(11)
     if name == "overlapping":
         k, d, n = 64, 32, 200_000

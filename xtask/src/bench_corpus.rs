@@ -9,6 +9,7 @@ use note_seq::midi::{self, ReadOptions, WriteOptions};
 use note_seq::{NoteSequence, Pitch};
 use serde_json::{Value, json};
 
+use crate::files::{files_below, save};
 use crate::process::{self, answer, say};
 
 /// Number of files in the Lakh MIDI data set (`lmd_full`).
@@ -168,14 +169,8 @@ pub(crate) fn run(args: &BenchCorpus) -> Result<()> {
     }
     rows.extend(made);
     rows.extend(like);
-    match &args.json {
-        Some(path) => {
-            let rows: Vec<Value> = rows.iter().map(Row::json).collect();
-            std::fs::write(path, serde_json::to_vec_pretty(&rows)?)
-                .with_context(|| format!("can't write {}", path.display()))
-        }
-        None => Ok(()),
-    }
+    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+    save(args.json.as_deref(), &rows)
 }
 
 /// Derives `n_files` files from those in `dirs`, each transposed and without some of its notes.
@@ -183,10 +178,11 @@ fn make(dirs: &[PathBuf], n_files: usize, folder: &Path) -> Result<()> {
     if folder.exists() {
         return Ok(());
     }
-    let mut bases = Vec::new();
+    let mut bases: Vec<PathBuf> = Vec::new();
     for dir in dirs {
-        midi_files(dir, &mut bases)?;
+        bases.extend(files_below(dir, &["mid", "midi"])?);
     }
+    bases.retain(|path| path.metadata().is_ok_and(|file| file.len() <= MAX_BASE_BYTES));
     ensure!(!bases.is_empty(), "there is no MIDI file in {dirs:?}");
     bases.sort();
     // Shuffled, so that small numbers of files have the same mix of kinds as large ones.
@@ -243,25 +239,6 @@ fn perturbed(sequence: &NoteSequence, index: u64) -> Option<Vec<u8>> {
         !mix(index << 20 ^ number).is_multiple_of(50)
     });
     midi::write(&changed, &WriteOptions::default()).ok()
-}
-
-/// Collects MIDI files of a typical size.
-fn midi_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
-    for entry in entries {
-        let entry = entry?;
-        let path = entry.path();
-        let ending = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        if entry.file_type()?.is_dir() {
-            midi_files(&path, files)?;
-        } else if ending.is_some_and(|e| e == "mid" || e == "midi")
-            && entry.metadata()?.len() <= MAX_BASE_BYTES
-        {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 fn hash(path: &Path) -> u64 {

@@ -5,14 +5,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::files::{median, save};
 use crate::gmm::answer as json_line;
 use crate::process::{self, answer, args};
 
-/// Windows in a batch, of both.
+/// Windows in a batch, in both programs.
 const BATCH_SIZE: f64 = 128.0;
 /// Goal: our windows per second relative to the counterpart's.
 const GOAL_SPEED: f64 = 1.3;
@@ -35,7 +36,7 @@ pub(crate) struct BenchNoteLists {
     /// The preset to train
     #[arg(long, default_value = "poly_2bar_compact")]
     preset: String,
-    /// Threads of each
+    /// Number of threads of each program
     #[arg(long, default_value_t = 1)]
     threads: usize,
     /// Number of alternating runs of each program for the speed
@@ -44,10 +45,10 @@ pub(crate) struct BenchNoteLists {
     /// Steps of each of these runs
     #[arg(long, default_value_t = 60)]
     steps: u64,
-    /// Then train each for this long, at the speed that was measured; 0 for the speed only
+    /// Then train each for this long, at the measured speed; 0 measures only the speed
     #[arg(long, default_value_t = 10.0)]
     minutes: f64,
-    /// Weight of the KL term, of both
+    /// Weight of the KL term, in both programs
     #[arg(long, default_value_t = 0.3)]
     beta: f64,
     /// Also write the rows as JSON
@@ -55,7 +56,7 @@ pub(crate) struct BenchNoteLists {
     json: Option<PathBuf>,
 }
 
-/// What training came to.
+/// The result of training.
 struct Trained {
     windows_per_s: f64,
     /// Note F1 of the best reconstruction, and of sampled ones.
@@ -63,12 +64,7 @@ struct Trained {
 }
 
 pub(crate) fn run(args: &BenchNoteLists) -> Result<()> {
-    let script = process::root().join(&args.script);
-    ensure!(
-        script.exists(),
-        "{} does not exist; give the PyTorch counterpart with `--script`",
-        script.display()
-    );
+    let script = process::counterpart(&args.script)?;
     let program = process::controlgen(args.program.as_deref())?;
     let (mut own, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..args.turns.max(1) {
@@ -105,20 +101,16 @@ pub(crate) fn run(args: &BenchNoteLists) -> Result<()> {
             args.beta
         ));
     }
-    match &args.json {
-        Some(path) => std::fs::write(path, serde_json::to_vec_pretty(&rows)?)
-            .with_context(|| format!("can't write {}", path.display())),
-        None => Ok(()),
-    }
+    save(args.json.as_deref(), &rows)
 }
 
-/// Number of steps in some minutes at a rate in windows per second, at least 1.
+/// Number of steps in `minutes` at a rate in windows per second, at least 1.
 #[expect(clippy::cast_sign_loss, reason = "it is at least 1")]
 fn steps_in(minutes: f64, rate: f64) -> u64 {
     (minutes * 60.0 * rate / BATCH_SIZE).ceil().max(1.0) as u64
 }
 
-/// Trains our model for some steps.
+/// Trains our model for a number of steps.
 fn ours(args: &BenchNoteLists, program: &Path, steps: u64) -> Result<Trained> {
     let folder = tempfile::tempdir()?;
     let run = folder.path().join("run");
@@ -165,7 +157,8 @@ fn rate(metrics: &str) -> Option<f64> {
     Some(BATCH_SIZE * difference("step")? / difference("elapsed_secs")?)
 }
 
-/// Trains the counterpart for some steps; with `score` it also reconstructs held-out windows.
+/// Trains the counterpart for a number of steps; with `score` it also reconstructs held-out
+/// windows.
 fn peer(args: &BenchNoteLists, script: &Path, steps: u64, score: bool) -> Result<Trained> {
     let mut command = Command::new(&args.python);
     command.arg(process::root().join("xtask/peers/note_lists.py")).arg(script).arg(&args.corpus);
@@ -183,11 +176,6 @@ fn peer(args: &BenchNoteLists, script: &Path, steps: u64, score: bool) -> Result
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::files::save;
 use crate::process::{self, answer, say};
 use client::Client;
 use server::Server;
@@ -49,7 +50,7 @@ pub(crate) struct BenchStudio {
     /// Compare the music of places on the map with the styles there, instead of timing
     #[arg(long, conflicts_with = "hostile")]
     map: bool,
-    /// Compare what dials are asked for with what they reach, instead of timing
+    /// Compare requested with measured shifts of the dials, instead of timing
     #[arg(long, conflicts_with_all = ["hostile", "map"])]
     dials: bool,
     /// Also write the results as JSON
@@ -58,10 +59,7 @@ pub(crate) struct BenchStudio {
 }
 
 pub(crate) fn run(args: &BenchStudio) -> Result<()> {
-    let program = match &args.program {
-        Some(program) => program.clone(),
-        None => process::build_controlgen()?,
-    };
+    let program = process::controlgen(args.program.as_deref())?;
     let server = Server::start(&program, args.model.as_deref())?;
     say(&format!("serving at {}", server.address()));
     let figures = match args {
@@ -70,11 +68,7 @@ pub(crate) fn run(args: &BenchStudio) -> Result<()> {
         BenchStudio { dials: true, .. } => dials::run(&server)?,
         _ => latency(&server, args.seconds)?,
     };
-    match &args.json {
-        Some(path) => std::fs::write(path, serde_json::to_vec_pretty(&figures)?)
-            .with_context(|| format!("can't write {}", path.display())),
-        None => Ok(()),
-    }
+    save(args.json.as_deref(), &figures)
 }
 
 /// Measures decoding.

@@ -6,10 +6,11 @@ mod gpu;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::files::{self, save};
 use crate::gmm::answer as json_line;
 use crate::process::{self, answer};
 
@@ -66,14 +67,9 @@ const WORKS: [Work; 4] = [
 ];
 
 pub(crate) fn run(args: &BenchTrain) -> Result<()> {
-    let script = process::root().join(&args.script);
-    ensure!(
-        script.exists(),
-        "{} does not exist; give the PyTorch counterpart with `--script`",
-        script.display()
-    );
+    let script = process::counterpart(&args.script)?;
     if args.gpu {
-        return save(args, &gpu::run(args, &script)?);
+        return save(args.json.as_deref(), &gpu::run(args, &script)?);
     }
     let ours = process::build_example("musicvae", "speed")?;
     let peak = process::root().join("xtask/peers/peak.py");
@@ -142,30 +138,16 @@ pub(crate) fn run(args: &BenchTrain) -> Result<()> {
             }));
         }
     }
-    save(args, &rows)
+    save(args.json.as_deref(), &rows)
 }
 
 /// The median of our result relative to PyTorch's over the alternating runs: a disturbance of the
 /// machine that lasts for minutes affects both runs of a pair.
 fn ratio_by_turns(ours: &[Value], theirs: &[Value], key: &str) -> f64 {
     let number = |answer: &Value| answer[key].as_f64().unwrap_or(f64::NAN);
-    median_of(ours.iter().zip(theirs).map(|(a, b)| number(a) / number(b)).collect())
-}
-
-/// Writes the rows to the requested file, if any.
-fn save(args: &BenchTrain, rows: &[Value]) -> Result<()> {
-    match &args.json {
-        Some(path) => std::fs::write(path, serde_json::to_vec_pretty(rows)?)
-            .with_context(|| format!("can't write {}", path.display())),
-        None => Ok(()),
-    }
+    files::median(ours.iter().zip(theirs).map(|(a, b)| number(a) / number(b)).collect())
 }
 
 fn median(answers: &[Value], key: &str) -> f64 {
-    median_of(answers.iter().filter_map(|answer| answer[key].as_f64()).collect())
-}
-
-fn median_of(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    files::median(answers.iter().filter_map(|answer| answer[key].as_f64()).collect())
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask control`: what the labels of several collections say of a model's styles
-//! (`docs/control.md`): a corpus for each set of labels, half of it held out, and `controlgen eval
-//! labels` on it.
+//! `cargo xtask control`: compares a model's styles with the labels of several collections
+//! (`docs/control.md`): builds a corpus for each set of labels, half of it held out, and runs
+//! `controlgen eval labels` on it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ const SETS: [LabelSet; 7] = [
         folder: "polish-scores",
         model: POLY.0,
         kind: POLY.1,
-        // Not `Anonim`, which is no composer.
+        // Not `Anonim`, which is not a composer.
         source: Source::Pattern("^([^A/][^/]*|A[^n/][^/]*|An[^o/][^/]*)/"),
     },
     LabelSet {
@@ -159,7 +159,7 @@ fn labels(set: &LabelSet, args: &ControlArgs) -> Result<Vec<OsString>> {
     }
 }
 
-/// The files and rhythms of a table that has both, a line each.
+/// The files and rhythms of a table that has both, one per line.
 fn rhythms(table: &Path) -> Result<String> {
     let text = std::fs::read_to_string(table)
         .with_context(|| format!("can't read {}", table.display()))?;

@@ -1,6 +1,5 @@
-//! `cargo xtask dmelodies`: a model of melodies whose nine factors are known, and how its latents
-//! and styles stand to these: the data set made, a small model trained on it, its styles fitted,
-//! all measured.
+//! `cargo xtask dmelodies`: trains a small model on melodies whose nine factors are known, fits its
+//! styles, and measures how latents and styles relate to the factors.
 
 use std::path::PathBuf;
 
@@ -36,7 +35,7 @@ pub(crate) fn run(args: &DMelodiesArgs) -> Result<()> {
     let seed = args.seed.to_string();
     let n = args.melodies.to_string();
     program.json(args!["corpus", "synthesize", "-o", path("midi"), "--dmelodies", n])?;
-    // Each melody is a piece: two that are alike differ in a factor.
+    // Each melody is a piece, because two similar ones still differ in a factor.
     let mut build = args!["corpus", "build", path("midi"), "-o", path("corpus")];
     build.extend(args!["--kind", "mel-2bar", "--group", "file", "--ignore-near-duplicates"]);
     build.extend(args!["--heldout", "0.25"]);

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::files::{entries, save};
 use crate::process::{self, answer, say};
 
 /// The styles that are trained on, and the one that is not.
@@ -122,7 +123,7 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
     // the program's own model, which was trained on real music only.
     let few = path("few");
     synthesize(UNSEEN, &few, &FEW.to_string())?;
-    let files = midi_files(&few.join(UNSEEN))?;
+    let files = entries(&few.join(UNSEEN))?;
     let own_styles: [OsString; 2] = ["--styles".into(), path("styles").into()];
     let folder = path("generated").join("unseen-of-run");
     let (unseen_here, add_secs) = from_few(&step, &of_run, &files, &folder, &seed)?;
@@ -144,9 +145,7 @@ pub(crate) fn run(args: &E2eArgs) -> Result<()> {
         "reencode_accuracy": figure("control.reencode.accuracy"),
         "by_style": rows.iter().cloned().collect::<BTreeMap<String, f64>>(),
     });
-    let file = path("e2e.json");
-    std::fs::write(&file, serde_json::to_string_pretty(&report)?)
-        .with_context(|| format!("can't write {}", file.display()))?;
+    save(Some(&path("e2e.json")), &report)?;
     for (name, share) in rows {
         answer(&format!("{name:<32}  {share:.3} by the rules"));
     }
@@ -242,14 +241,6 @@ fn judged(
     // A file without a melody does not count as music in the style.
     let all = count(&found["n_windows"]) + count(&found["n_skipped"]);
     Ok((count(&found["by_style"][label]), all))
-}
-
-fn midi_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.sort();
-    Ok(files)
 }
 
 /// A figure in the report of an evaluation.

@@ -11,7 +11,7 @@ use crate::process;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Inputs for comparing mixtures.
@@ -53,12 +53,6 @@ impl Peer {
     fn init(&self, problem: &str) -> PathBuf {
         self.problems.join(format!("{problem}_init.json"))
     }
-
-    fn write(&self, rows: &[Value]) -> Result<()> {
-        let Some(path) = &self.json else { return Ok(()) };
-        std::fs::write(path, serde_json::to_vec_pretty(rows)?)
-            .with_context(|| format!("cannot write {}", path.display()))
-    }
 }
 
 /// Builds an example of `gmm`.
@@ -88,14 +82,4 @@ fn numbers(value: &Value) -> Vec<f64> {
         Value::Array(items) => items.iter().flat_map(numbers).collect(),
         other => other.as_f64().into_iter().collect(),
     }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn read_json(path: &Path) -> Result<Value> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} is no JSON", path.display()))
 }

@@ -10,6 +10,7 @@ mod control;
 mod dmelodies;
 mod e2e;
 mod eval;
+mod files;
 mod gmm;
 mod model;
 mod parity_notes;
@@ -49,8 +50,8 @@ enum Task {
     /// Evaluate the program's models on seven sets of labels: `controlgen eval labels`, corpora
     /// built first
     Control(control::ControlArgs),
-    /// Train a small model on melodies of nine known factors, and measure how its latents and
-    /// styles stand to these
+    /// Train a small model on melodies with nine known factors, and measure how its latents and
+    /// styles relate to them
     Dmelodies(dmelodies::DMelodiesArgs),
     /// Run the whole pipeline on music in known styles: find them, generate them, add one more
     E2e(e2e::E2eArgs),

@@ -16,8 +16,8 @@ use recipe::{RECIPES, Recipe};
 
 /// The first word of each drum style.
 const DRUMS: &str = "drums";
-/// Characters not allowed in names of styles.
-const NOT_IN_NAMES: [char; 9] = ['/', '\\', ':', ',', '*', '?', '"', '<', '>'];
+/// Characters that the program does not allow in names of styles (`check_name` of `controlgen`).
+const NOT_IN_NAMES: [char; 10] = ['/', '\\', ':', ',', '*', '?', '"', '<', '>', '|'];
 /// Styles with a smaller fraction of the windows are hidden.
 const SMALL: f64 = 0.01;
 /// Maximum length of a style's name in characters.

@@ -27,6 +27,8 @@ use note_seq::midi::{self, ReadOptions};
 use note_seq::{NoteSequence, StepsPerQuarter};
 use serde_json::{Value, json};
 
+use crate::files::files_below;
+
 /// Runs the oracle on each file named on standard input, and prints one JSON line per file, with
 /// numbers to the last digit. With the memory limit, a file with an absurd tick is refused instead
 /// of exhausting the machine's memory.
@@ -90,10 +92,7 @@ pub(crate) fn run(
         let lines: Box<dyn Iterator<Item = anyhow::Result<String>>> = if path.is_file() {
             Box::new(saved_answers(path)?)
         } else {
-            let mut files = Vec::new();
-            midi_files(path, &mut files)
-                .with_context(|| format!("cannot list {}", path.display()))?;
-            files.sort();
+            let files = files_below(path, &["mid", "midi", "rmi", "kar", "smf"])?;
             ensure!(!files.is_empty(), "there is no MIDI file under {}", path.display());
             let mut command = Command::new(&python);
             command.args(["-c", DRIVER]).arg(&oracles);
@@ -270,21 +269,6 @@ impl std::fmt::Display for Tally {
             self.mismatches.len()
         )
     }
-}
-
-fn midi_files(dir: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-        if path.is_dir() {
-            midi_files(&path, files)?;
-        } else if extension
-            .is_some_and(|e| ["mid", "midi", "rmi", "kar", "smf"].iter().any(|x| e == *x))
-        {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// Saved answers, line by line.

@@ -1,4 +1,4 @@
-//! `cargo xtask plugin`: builds the plug-in, and puts it where hosts look.
+//! `cargo xtask plugin`: builds the plug-in and installs it where hosts look for it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::process::{WORKSPACE, answer, cargo, target};
 /// The file, or on macOS the folder, that hosts load.
 const BUNDLE: &str = "controlgen.clap";
 
-/// How to build the plug-in, and where to put it.
+/// The build and the destination of the plug-in.
 #[derive(Debug, Args)]
 pub(crate) struct PluginArgs {
     /// The profile to build it with
@@ -81,8 +81,8 @@ fn plugin_folder() -> Result<PathBuf> {
     Ok(PathBuf::from(base).join(below))
 }
 
-/// Makes the bundle of a library in a folder: the library under another name, or on macOS a folder
-/// with it. A bundle of that name is replaced when the new one is whole.
+/// Creates the bundle for a library in a folder: the library under another name or, on macOS, a
+/// folder that contains it. An existing bundle is replaced once the new one is complete.
 fn bundle(library: &Path, to: &Path, is_folder: bool) -> Result<PathBuf> {
     if !library.exists() {
         bail!("{} was not built", library.display());
@@ -97,7 +97,7 @@ fn bundle(library: &Path, to: &Path, is_folder: bool) -> Result<PathBuf> {
     }
     made?;
     if is_folder {
-        // A folder can't take the place of another one.
+        // A folder can't be renamed onto another one.
         remove(&bundle)?;
     }
     fs::rename(&new, &bundle).with_context(|| format!("can't write {}", bundle.display()))?;

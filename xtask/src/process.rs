@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 /// Prints a line to standard error.
@@ -25,6 +25,17 @@ pub(crate) fn answer(text: &str) {
 pub(crate) fn root() -> PathBuf {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().map_or(manifest.clone(), PathBuf::from)
+}
+
+/// The script of a PyTorch counterpart, relative to the repository's root.
+pub(crate) fn counterpart(script: &Path) -> Result<PathBuf> {
+    let script = root().join(script);
+    ensure!(
+        script.exists(),
+        "{} does not exist; give the PyTorch counterpart with `--script`",
+        script.display()
+    );
+    Ok(script)
 }
 
 /// Selects all packages except the cluster runner, whose engine takes longer to build than
@@ -106,7 +117,7 @@ impl Program {
 }
 
 /// The release build of `controlgen`.
-pub(crate) fn build_controlgen() -> Result<PathBuf> {
+fn build_controlgen() -> Result<PathBuf> {
     cargo(&["build", "--release", "--package", "controlgen-cli"], &[])?;
     let name = format!("controlgen{}", std::env::consts::EXE_SUFFIX);
     let program = target()?.join("release").join(name);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::files::entries;
 use crate::process::root;
 
 /// Longer files should be split: a file has a single topic.
@@ -47,16 +48,6 @@ fn problems(root: &Path) -> Result<Vec<String>> {
 
 fn is(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension)
-}
-
-/// The sorted entries of a folder.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = || -> std::io::Result<Vec<PathBuf>> {
-        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
-    };
-    let mut paths = read().with_context(|| format!("can't read {}", folder.display()))?;
-    paths.sort();
-    Ok(paths)
 }
 
 /// The Rust and Markdown files of a folder and its subfolders, without anything built or installed.

@@ -91,9 +91,9 @@ pub struct StepSpec {
 
 impl StepSpec {
     /// The spec of a file.
+    ///
     /// # Errors
     /// [`ArtifactError`] if it can't be read.
-    /// If it can't be read.
     pub fn from_file(path: &Path) -> Result<Self, ArtifactError> {
         let bytes = read(path)?;
         Ok(Self { path: path.to_owned(), hash: blake3::hash(&bytes).to_hex().to_string() })

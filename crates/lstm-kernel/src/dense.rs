@@ -30,7 +30,7 @@ pub fn add_large_product(a: &[f32], b: &PackedMatrix, c: &mut [f32]) {
     }
 }
 
-/// Computes `aᵀ · b`, `[k, n]`, of `a` `[m, k]` and `b` `[m, n]` on all threads. If `b` is the
+/// Computes `aᵀ · b`, `[k, n]`, for `a` `[m, k]` and `b` `[m, n]` on all threads. If `b` is the
 /// gradient of the products of `a` and a weight matrix, this is the gradient of the weights. The
 /// result has the same bits with any number of threads.
 ///

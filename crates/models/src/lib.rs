@@ -19,7 +19,7 @@ pub const DEFAULT: &str = "poly";
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ModelsError {
-    /// There are none.
+    /// This build has none.
     #[error(
         "this program was built without models (feature `embed`); give one with `--model FOLDER`"
     )]
@@ -48,7 +48,7 @@ pub enum ModelsError {
 
 /// A model folder in the binary.
 struct EmbeddedModel {
-    /// What `--model` calls it.
+    /// Its name for `--model`.
     name: &'static str,
     /// Its files by name, in gzip format.
     files: &'static [(&'static str, &'static [u8])],
@@ -69,8 +69,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|model| model.name)
 }
 
-/// Whether `--model` names a model in the program, which is also the default. For a folder of the
-/// same name, `./NAME` is given.
+/// Whether `--model` names a model in the program, which is also the default. To use a folder of
+/// the same name, pass `./NAME`.
 pub fn is_named(model: Option<&Path>) -> bool {
     model.is_none_or(|model| names().any(|name| Path::new(name) == model))
 }

@@ -6,9 +6,10 @@
     position, fields = model.logits(cells[b, c], notes)
 
 A window is a list of cells, a cell a list of notes, and a note one symbol for each field: the class,
-counted on from the classes of the fields before it (the first field is the position in the cell).
-`logits` reads the notes of one cell and gives the logits of the next position after each of them and
-after none (the last class is the end of the list), and those of each note's other fields.
+offset by the classes of the previous fields (the first field is the position in the cell). `logits`
+reads the notes of one cell and returns the logits of the next position, first before any note and
+then after each of them (the last class is the end of the list), and those of each note's other
+fields.
 Needs torch and safetensors. Gate order, forget bias and layouts are already PyTorch's.
 """
 import torch

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::config::ObjectiveConfig;
 use crate::decoder::DecoderInputs;
 use crate::device;
-use crate::elbo::FreeBits;
 use crate::generate::{Draws, Generator, Sampling, sample_by_tensors};
 use crate::model::{MusicVae, Posteriors, host};
 use crate::sampling::argmax;
@@ -84,12 +83,7 @@ impl Evaluation {
     /// The objective is `reconstruction + max beta · max(kl - free bits · ln 2, 0)`. Bits that are
     /// free in each dimension are not subtracted, because only the total KL term is known here.
     pub fn objective_nats(&self, objective: &ObjectiveConfig) -> f64 {
-        let free_bits = match objective.free_bits {
-            FreeBits::PerSequence(bits) => bits,
-            FreeBits::PerDimension { .. } => 0.0,
-        };
-        let cost = (self.kl_bits - free_bits).max(0.0) * std::f64::consts::LN_2;
-        self.reconstruction_nats + objective.beta.max() * cost
+        objective.nats(self.reconstruction_nats, self.kl_bits)
     }
 }
 
@@ -373,7 +367,7 @@ mod tests {
         // 32 bits are free and beta ends at 0.2: 20 + 0.2 · 20 · ln 2.
         let expected = 20.0 + 4.0 * std::f64::consts::LN_2;
         assert!((evaluation.objective_nats(&objective) - expected).abs() < 1e-12);
-        objective.free_bits = FreeBits::PerDimension { per_dimension: 1.0 };
+        objective.free_bits = crate::FreeBits::PerDimension { per_dimension: 1.0 };
         let expected = 20.0 + 10.4 * std::f64::consts::LN_2;
         assert!((evaluation.objective_nats(&objective) - expected).abs() < 1e-12);
     }

@@ -98,7 +98,7 @@ pub(crate) fn linear(
 struct Linear {
     /// Number of rows.
     n: usize,
-    /// That of the kernel.
+    /// Shape of the kernel.
     shape: [usize; 2],
     activation: Activation,
 }
@@ -166,7 +166,7 @@ pub(crate) fn affine_gradients(
 }
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 mod tests {
     use super::*;
     use crate::model;
@@ -189,7 +189,7 @@ mod tests {
     }
 
     /// The result of a layer and the gradients of its inputs, for a loss in which every output has
-    /// another weight.
+    /// a different weight.
     fn results(
         layer: impl Fn(Tensor<2>, Tensor<2>, Tensor<1>, Activation) -> Tensor<2>,
         activation: Activation,
@@ -268,7 +268,7 @@ mod tests {
         let mut gradient = [1.0; 4];
         Activation::Softplus.apply(&mut y);
         Activation::Softplus.back(&y, &mut gradient);
-        // e^-100 is a subnormal number, e^-200 is not a number of `f32` any more.
+        // e^-100 is a subnormal number in `f32`, and e^-200 underflows to 0.
         assert_eq!((y[0], y[3]), (0.0, 100.0));
         assert!((y[2] - std::f32::consts::LN_2).abs() < 1e-7, "{y:?}");
         assert_eq!(gradient, [0.0, y[1], 0.5, 1.0]);

@@ -114,7 +114,7 @@ impl Network {
         &self.form
     }
 
-    /// The model over steps and its generator, if it is one.
+    /// The model over steps and its generator; `None` for a model over lists of notes.
     pub fn of_steps(&self) -> Option<(&MusicVae, &Generator)> {
         match &self.inner {
             Inner::Steps { model, generator } => Some((model, generator)),
@@ -238,9 +238,9 @@ fn lists<W: AsRef<[u16]>>(
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Scores {
-    /// Those of a model over steps.
+    /// Of a model over steps.
     Steps(Evaluation),
-    /// Those of a model over lists of notes.
+    /// Of a model over lists of notes.
     Notes(NoteListEvaluation),
 }
 
@@ -283,7 +283,7 @@ impl Scores {
     }
 
     /// The reconstructed fraction of the music, 0 to 1: the fraction of steps that are correct
-    /// under teacher forcing; of lists of notes, the F1 of the notes decoded from the posterior
+    /// under teacher forcing or, for lists of notes, the F1 of the notes decoded from the posterior
     /// mean.
     pub fn best(&self) -> f64 {
         match self {
@@ -292,7 +292,7 @@ impl Scores {
         }
     }
 
-    /// The same when a sample of the posterior is decoded at temperature 1.
+    /// Like [`Scores::best`], when a sample of the posterior is decoded at temperature 1.
     pub fn sampled(&self) -> f64 {
         match self {
             Self::Steps(scores) => scores.sampled_accuracy,
@@ -300,7 +300,7 @@ impl Scores {
         }
     }
 
-    /// What [`Scores::best`] is called.
+    /// The name of the measure that [`Scores::best`] returns.
     pub fn measure(&self) -> &'static str {
         match self {
             Self::Steps(_) => "accuracy",

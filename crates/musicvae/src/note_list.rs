@@ -52,5 +52,5 @@ pub use heads::{FieldHead, FieldHeads};
 pub use model::NoteListVae;
 
 #[cfg(all(test, feature = "flex"))]
-#[allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#[allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 pub(crate) mod tests;

@@ -145,8 +145,8 @@ pub struct Trainer<C: Trainable = MusicVaeConfig> {
     loader: BatchLoader,
 }
 
-/// A new model of a configuration.
 impl<C: Trainable> Trainer<C> {
+    /// A new model of a configuration.
     ///
     /// # Errors
     /// [`TrainError::Config`] if a size or a setting is not allowed.

@@ -7,8 +7,8 @@
 //! - [`web`]: the JavaScript modules of that page (player, voices, piano rolls), for use in other
 //!   pages.
 //!
-//! Input and output are values, bytes and text: the crate opens no files and knows no models. The
-//! same sequence always gives the same bytes.
+//! Input and output are values, bytes and text: the crate opens no files and is independent of
+//! models. The same sequence always gives the same bytes.
 
 pub mod picture;
 pub mod sheet;

@@ -37,7 +37,7 @@ pub const STYLE: &str = include_str!("web/sheet.css");
 pub const MODULES: [&str; 6] = [DRUMS, VOICES, PLAYER, GRID, ROLL, SHEET];
 
 /// The colors of piano rolls as a style sheet, the same as in pictures ([`crate::picture`]). They
-/// are light or dark as the system is, or as the attribute `data-theme` of the root element says.
+/// follow the system's light or dark theme, or the attribute `data-theme` of the root element.
 pub fn roll_colors() -> String {
     let [light, dark] = [Theme::Light, Theme::Dark].map(|theme| theme.palette().css());
     format!(
@@ -49,8 +49,8 @@ pub fn roll_colors() -> String {
 /// Merges modules, given in dependency order, into one: drops `import` lines and the keyword
 /// `export`.
 ///
-/// This requires that the modules keep three rules: every import is one line, `export` stands
-/// before a declaration at the beginning of a line, and no two modules declare the same name.
+/// The modules must follow three rules: every import is one line, `export` stands before a
+/// declaration at the beginning of a line, and no two modules declare the same name.
 pub fn bundle(modules: &[&str]) -> String {
     let lines = modules.iter().flat_map(|module| module.lines());
     let kept = lines.filter(|line| !line.starts_with("import "));

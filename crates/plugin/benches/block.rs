@@ -17,7 +17,7 @@ use plugin::ControlgenEntry;
 const BLOCK: usize = 512;
 const RATE: f64 = 48_000.0;
 const TEMPO: f64 = 120.0;
-/// Eight bars, one phrase.
+/// Length of one phrase of eight bars, in quarter notes.
 const PHRASE: f64 = 32.0;
 
 struct Host;
@@ -92,7 +92,7 @@ impl Song {
         assert!(status.is_ok());
         black_box(self.output.len());
         if self.is_playing {
-            // The same phrase again and again.
+            // Repeats the same phrase.
             self.beats = (self.beats + BLOCK as f64 / RATE * TEMPO / 60.0) % PHRASE;
         }
         took
@@ -101,7 +101,7 @@ impl Song {
 
 fn blocks(criterion: &mut Criterion) {
     let entry = PluginEntry::load_from_clack::<ControlgenEntry>(c"controlgen.clap")
-        .expect("it needs nothing of its host");
+        .expect("it has no requirements for its host");
     let info = HostInfo::new("bench", "controlgen", "", "1").expect("no zeros");
     let id: &CStr = c"controlgen.poly";
     let mut instance = PluginInstance::<Host>::new(|()| HostShared, |_| (), &entry, id, &info)
@@ -123,7 +123,7 @@ fn blocks(criterion: &mut Criterion) {
         beats: 0.0,
         is_playing: true,
     };
-    // The music is made now, and not later.
+    // Composes the music before the measurement starts.
     while song.beats < PHRASE - 0.1 {
         song.block();
     }

@@ -1,10 +1,10 @@
-//! A model's styles and dials, which the parameters choose among.
+//! The styles and dials of a model, for the parameters to choose from.
 
 use controlgen::attribute::{Attribute, AttributeError};
 use controlgen::session::{Session, SessionError};
 use note_seq::Meter;
 
-/// The most dials that a model can have.
+/// Maximum number of dials of a model.
 pub(crate) const MAX_DIALS: usize = Attribute::ALL.len();
 
 /// A model's styles and dials.
@@ -14,7 +14,7 @@ pub(crate) struct Catalog {
     pub(crate) styles: Vec<String>,
     /// The attributes that were learned.
     pub(crate) dials: Vec<Attribute>,
-    /// Whether windows can be of any meter; otherwise they are in 4/4.
+    /// Whether windows can have any meter; otherwise they are in 4/4.
     pub(crate) takes_meter: bool,
     /// Bars of a window.
     pub(crate) bars_per_window: usize,
@@ -25,7 +25,7 @@ impl Catalog {
     ///
     /// # Errors
     /// If it has no styles, or its attributes are damaged.
-    pub(crate) fn of(session: &Session) -> Result<Self, SessionError> {
+    pub(crate) fn new(session: &Session) -> Result<Self, SessionError> {
         let styles = session.styles()?.all().iter().map(|style| style.name.clone()).collect();
         let dials = match session.attributes() {
             Ok(learned) => learned.vectors.iter().map(|vector| vector.attribute).collect(),
@@ -41,7 +41,7 @@ impl Catalog {
         })
     }
 
-    /// The meter of music in bars of a signature.
+    /// The meter of windows for bars with a time signature.
     pub(crate) fn meter(&self, numerator: u16, denominator: u16) -> Meter {
         if !self.takes_meter {
             return Meter::COMMON;

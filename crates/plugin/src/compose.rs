@@ -1,4 +1,4 @@
-//! New music for a phrase, by `controlgen`.
+//! Composes the music of a phrase with `controlgen`.
 
 use controlgen::arrange::Expression;
 use controlgen::attribute::{AttributeError, AttributeMethod, Dial};
@@ -17,12 +17,12 @@ use thiserror::Error;
 use crate::catalog::Catalog;
 use crate::phrase::{Phrase, PhraseKey, PhraseNote, TICKS_PER_QUARTER, whole};
 
-/// The most windows of a phrase: more would take minutes. Of bars of very long signatures, only the
-/// first have music.
+/// Maximum number of windows of a phrase, because more would take minutes. If bars are very long,
+/// only the first ones get music.
 const MAX_WINDOWS: usize = 64;
 /// Ticks of note lists per quarter note.
 const LIST_TICKS: f64 = note_seq::TICKS_PER_QUARTER as f64;
-/// Tempo at which a second is a quarter note.
+/// Tempo at which a quarter note lasts one second.
 const ONE_QUARTER_PER_SECOND: f64 = 60.0;
 /// Instruments from this number on share the last channel.
 const LAST_CHANNEL: u32 = 15;
@@ -42,7 +42,7 @@ pub(crate) enum ComposeError {
     Generate(#[from] GenerateError),
 }
 
-/// Makes the music of a key; stops early when `go_on` returns `false`.
+/// Composes the music for a key; stops early when `go_on` returns `false`.
 pub(crate) fn compose(
     session: &Session,
     catalog: &Catalog,
@@ -68,7 +68,7 @@ pub(crate) fn compose(
     let aim = session.aim(&dials, &target.styles)?;
     let composing =
         CompositionRequest { has_attributes: !dials.is_empty(), ..CompositionRequest::default() };
-    // Phrases are independent of each other, so that any can be made without those before it.
+    // Phrases are independent, so any of them can be composed without the previous ones.
     let number = u64::from_ne_bytes(key.number.to_ne_bytes());
     let seed = seed::stream(key.variation.into(), "phrase", number).random();
     let temperature = Some(f32::from(key.temperature) / 100.0);
@@ -86,7 +86,7 @@ pub(crate) fn compose(
     let playback = NoteListPlayback { qpm: ONE_QUARTER_PER_SECOND, ..NoteListPlayback::default() };
     let mut sequence = music(model.kind(), windows.iter().map(Vec::as_slice), &playback);
     if let Some(form) = &piece.form {
-        // Sections are louder and softer; the tempo is the host's.
+        // Loudness varies by section; the tempo is the host's.
         let expression = Expression { last_tempo: 1.0, ..Expression::default() };
         expression.apply(&mut sequence, form, seed, 0);
     }
@@ -95,7 +95,7 @@ pub(crate) fn compose(
     Ok(Phrase::new(Some(*key), place, notes_of(&sequence, end)))
 }
 
-/// Windows that cover the bars of a phrase.
+/// Number of windows that cover the bars of a phrase.
 fn windows_of(catalog: &Catalog, key: &PhraseKey, meter: Meter) -> usize {
     let quarters =
         f64::from(key.signature.bar() * u32::from(key.bars)) / f64::from(TICKS_PER_QUARTER);

@@ -26,8 +26,8 @@ pub struct PluginFactory {
 }
 
 impl PluginFactory {
-    /// A plug-in for each of some models, by the models' names. The plug-in for `poly` has the
-    /// identifier `controlgen.poly`.
+    /// Creates a plug-in for each model, given by name. The plug-in for `poly` has the identifier
+    /// `controlgen.poly`.
     pub fn new(models: impl IntoIterator<Item = (String, ModelSource)>) -> Self {
         let plugin = |(model, source): (String, ModelSource)| {
             let (id, name) = (format!("controlgen.{model}"), format!("Controlgen {model}"));
@@ -65,7 +65,7 @@ impl PluginFactoryImpl for PluginFactory {
     }
 }
 
-/// The entry of the file that hosts load: a plug-in for each model in it.
+/// The entry point of the file that hosts load, with a plug-in for each embedded model.
 pub struct ControlgenEntry {
     factory: PluginFactoryWrapper<PluginFactory>,
 }

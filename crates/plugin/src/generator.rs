@@ -1,4 +1,4 @@
-//! The thread that makes phrases.
+//! The thread that composes phrases.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,16 +20,17 @@ use crate::entry::ModelSource;
 use crate::phrase::{Phrase, PhraseKey};
 use crate::player::{Delivery, Link};
 
-/// Requests under way to the generator.
+/// Capacity of the queue of requests to the generator.
 const REQUESTS: usize = 16;
-/// Phrases under way to the player, and back.
+/// Capacity of the queues of phrases to the player and back.
 const DELIVERIES: usize = 64;
-/// Of requests that wait, only the newest are answered: settings that move make many.
+/// Number of waiting requests that are kept, the newest ones: a parameter that is being moved
+/// causes many requests.
 const MAX_WAITING: usize = 2;
-/// Interval of looking at the queue while the host processes. The audio thread can't wake another
-/// thread without a system call.
+/// Interval at which the queue is polled while the host is processing. The audio thread can't wake
+/// another thread without a system call.
 const AWAKE: Duration = Duration::from_millis(4);
-/// The same while it does not.
+/// The same while the host is not processing.
 const ASLEEP: Duration = Duration::from_millis(250);
 
 /// Why a plug-in can't be used.
@@ -49,32 +50,32 @@ pub(crate) enum StartError {
 
 /// State shared by the generator and the main thread. The audio thread uses none of its locks.
 #[derive(Default)]
-pub(crate) struct Desk {
+pub(crate) struct Mailbox {
     must_stop: AtomicBool,
     is_active: AtomicBool,
-    /// Music of saved states that the player has to get, with the states' numbers.
+    /// Music of loaded states to be sent to the player, with the numbers of the states.
     restored: Mutex<Vec<(Option<Arc<Phrase>>, u64)>>,
-    /// All phrases that the player may have, so that it never frees one.
+    /// All phrases that the player may hold, so that it never frees one.
     library: Mutex<Vec<Arc<Phrase>>>,
-    /// What went wrong, for the host's log.
+    /// Error messages for the host's log.
     messages: Mutex<Vec<String>>,
     /// Whether there is a new message.
     has_message: AtomicBool,
 }
 
-impl Desk {
-    /// A phrase that the player has, by its number.
+impl Mailbox {
+    /// The phrase with this number, if the player may hold it.
     pub(crate) fn phrase(&self, id: u64) -> Option<Arc<Phrase>> {
         lock(&self.library).iter().find(|phrase| phrase.id == id).cloned()
     }
 
-    /// Has the player play the music of a saved state.
+    /// Sends the music of a loaded state to the player.
     pub(crate) fn restore(&self, phrase: Option<Arc<Phrase>>, epoch: u64) {
         lock(&self.library).extend(phrase.clone());
         lock(&self.restored).push((phrase, epoch));
     }
 
-    /// Whether there are new messages since it was last asked. Does not wait.
+    /// Returns whether there are new messages since the last call. Does not block.
     pub(crate) fn take_alert(&self) -> bool {
         self.has_message.load(Ordering::Relaxed) && self.has_message.swap(false, Ordering::Relaxed)
     }
@@ -87,7 +88,7 @@ impl Desk {
     /// Leaves a message for the host's log.
     pub(crate) fn report(&self, message: String) {
         let mut messages = lock(&self.messages);
-        // What fails again and again is told once.
+        // A repeated failure is reported once.
         if !messages.contains(&message) {
             messages.push(message);
             self.has_message.store(true, Ordering::Relaxed);
@@ -96,13 +97,13 @@ impl Desk {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind these locks is whole after each statement.
+    // The data behind these locks is consistent after each statement.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The generator's thread; it ends when this is dropped.
 pub(crate) struct Generator {
-    desk: Arc<Desk>,
+    mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -112,13 +113,14 @@ impl Generator {
         let (requests, incoming) = RingBuffer::new(REQUESTS);
         let (outgoing, deliveries) = RingBuffer::new(DELIVERIES);
         let (returned, back) = RingBuffer::new(DELIVERIES);
-        let desk = Arc::new(Desk::default());
+        let mailbox = Arc::new(Mailbox::default());
         let (opened, is_open) = mpsc::channel();
-        let own = Arc::clone(&desk);
+        let own = Arc::clone(&mailbox);
         let thread =
             std::thread::Builder::new().name("controlgen".to_owned()).spawn(move || {
                 let _pool = on_this_thread_alone();
-                let model = open(&source).and_then(|session| Ok((Catalog::of(&session)?, session)));
+                let model =
+                    open(&source).and_then(|session| Ok((Catalog::new(&session)?, session)));
                 let (catalog, session) = match model {
                     Ok((catalog, _)) if catalog.styles.is_empty() => {
                         let _ = opened.send(Err(StartError::NoStyles));
@@ -132,25 +134,25 @@ impl Generator {
                 };
                 let _ = opened.send(Ok(catalog.clone()));
                 let queues = Queues { incoming, outgoing, back, late: Vec::new() };
-                Work { session, catalog, desk: own, queues, waiting: Vec::new() }.run();
+                Work { session, catalog, mailbox: own, queues, waiting: Vec::new() }.run();
             })?;
         // Dropped on errors, which ends the thread.
-        let generator = Self { desk, thread: Some(thread) };
+        let generator = Self { mailbox, thread: Some(thread) };
         let catalog = is_open.recv().map_err(|_| StartError::Ended)??;
         Ok((generator, Link { requests, deliveries, returned }, catalog))
     }
 
-    pub(crate) fn desk(&self) -> &Arc<Desk> {
-        &self.desk
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
     }
 
-    /// Whether the host processes: then requests are answered soon.
+    /// Sets whether the host is processing, which determines how often requests are polled.
     pub(crate) fn set_active(&self, is_active: bool) {
-        self.desk.is_active.store(is_active, Ordering::Relaxed);
+        self.mailbox.is_active.store(is_active, Ordering::Relaxed);
         self.wake();
     }
 
-    /// Has it look for work now.
+    /// Wakes the thread to look for work now.
     pub(crate) fn wake(&self) {
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
@@ -159,19 +161,19 @@ impl Generator {
 }
 
 impl Drop for Generator {
-    /// Waits for the end of the thread: its code may be unloaded after this.
+    /// Waits for the thread to end, because its code may be unloaded afterwards.
     fn drop(&mut self) {
-        self.desk.must_stop.store(true, Ordering::Relaxed);
+        self.mailbox.must_stop.store(true, Ordering::Relaxed);
         self.wake();
         if let Some(thread) = self.thread.take() {
-            // It catches its panics.
+            // The thread catches its panics.
             let _ = thread.join();
         }
     }
 }
 
-/// Has `rayon` do the work of this thread on this thread: a host's processors are for its audio,
-/// and no other thread may be left when a host unloads the plug-in.
+/// Makes `rayon` run the work of this thread on this thread: the processors are needed for the
+/// host's audio, and no other thread may remain when a host unloads the plug-in.
 fn on_this_thread_alone() -> Option<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().ok()
 }
@@ -183,7 +185,7 @@ fn open(source: &ModelSource) -> Result<Arc<Session>, StartError> {
         ModelSource::Embedded(name) => models::model_folder(Some(Path::new(name)))?,
         ModelSource::Folder(folder) => folder.clone(),
     };
-    // Kept while the model is read, so that a second plug-in does not read it, too.
+    // Held while the model is read, so that a second plug-in does not read it as well.
     let mut open = lock(&OPEN);
     if let Some(session) = open.get(&folder).and_then(Weak::upgrade) {
         return Ok(session);
@@ -198,7 +200,7 @@ struct Queues {
     incoming: Consumer<PhraseKey>,
     outgoing: Producer<Delivery>,
     back: Consumer<Arc<Phrase>>,
-    /// Deliveries that there was no room for.
+    /// Deliveries that did not fit into the queue.
     late: Vec<Delivery>,
 }
 
@@ -217,11 +219,11 @@ impl Queues {
     }
 }
 
-/// The generator at work.
+/// The state of the generator's thread.
 struct Work {
     session: Arc<Session>,
     catalog: Catalog,
-    desk: Arc<Desk>,
+    mailbox: Arc<Mailbox>,
     queues: Queues,
     /// Requests, oldest first.
     waiting: Vec<PhraseKey>,
@@ -235,7 +237,7 @@ impl Work {
             self.restore();
             self.listen();
             if self.waiting.is_empty() {
-                let is_active = self.desk.is_active.load(Ordering::Relaxed);
+                let is_active = self.mailbox.is_active.load(Ordering::Relaxed);
                 std::thread::park_timeout(if is_active { AWAKE } else { ASLEEP });
             } else {
                 let key = self.waiting.remove(0);
@@ -245,24 +247,24 @@ impl Work {
     }
 
     fn must_stop(&self) -> bool {
-        self.desk.must_stop.load(Ordering::Relaxed)
+        self.mailbox.must_stop.load(Ordering::Relaxed)
     }
 
-    /// Lets go of the phrases that the player no longer has.
+    /// Drops the phrases that the player no longer holds.
     fn free(&mut self) {
         while let Ok(phrase) = self.queues.back.pop() {
-            lock(&self.desk.library).retain(|kept| kept.id != phrase.id);
+            lock(&self.mailbox.library).retain(|kept| kept.id != phrase.id);
         }
     }
 
     fn restore(&mut self) {
-        let restored = std::mem::take(&mut *lock(&self.desk.restored));
+        let restored = std::mem::take(&mut *lock(&self.mailbox.restored));
         for (phrase, epoch) in restored {
             self.queues.send(Delivery::Restored(phrase, epoch));
         }
     }
 
-    /// Takes all requests, and skips those that newer ones have overtaken.
+    /// Receives all requests, and skips those superseded by newer ones.
     fn listen(&mut self) {
         while let Ok(key) = self.queues.incoming.pop() {
             self.waiting.push(key);
@@ -275,13 +277,13 @@ impl Work {
 
     fn make(&mut self, key: &PhraseKey) {
         let go_on = || !self.must_stop();
-        // A mistake in here must not take the host's song with it.
+        // A bug here must not crash the host.
         let made =
             catch_unwind(AssertUnwindSafe(|| compose(&self.session, &self.catalog, key, &go_on)));
         let why = match made {
             Ok(Ok(phrase)) => {
                 let phrase = Arc::new(phrase);
-                lock(&self.desk.library).push(Arc::clone(&phrase));
+                lock(&self.mailbox.library).push(Arc::clone(&phrase));
                 self.queues.send(Delivery::Made(phrase));
                 return;
             }
@@ -291,7 +293,7 @@ impl Work {
         if self.must_stop() {
             return;
         }
-        self.desk.report(format!("no new music: {why}"));
+        self.mailbox.report(format!("no new music: {why}"));
         self.queues.send(Delivery::Failed(*key));
     }
 }

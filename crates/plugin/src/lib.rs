@@ -2,17 +2,17 @@
 //!
 //! A file `controlgen.clap` holds one plug-in for each model in the program, for example
 //! `Controlgen poly`. Each has a note output and no audio. The host's bars are divided into phrases
-//! of two to 32 bars; each phrase is new music of the style asked for, and depends on the settings
-//! and its place in the song alone.
+//! of two to 32 bars; each phrase is new music in the requested style and depends only on the
+//! settings and its position in the song.
 //!
-//! | file | on which thread | what it does |
+//! | file | thread | purpose |
 //! |---|---|---|
 //! | `plugin.rs` | main, audio | CLAP's interface: parameters, note port, state, processing |
-//! | `generator.rs`, `compose.rs` | its own | calls `controlgen`, which makes the phrases |
-//! | `player.rs` and below | audio | plays phrases: neither allocates, locks nor waits |
+//! | `generator.rs`, `compose.rs` | generator | calls `controlgen`, which composes the phrases |
+//! | `player.rs` and below | audio | plays phrases without allocating, locking or waiting |
 //!
-//! The two sides exchange phrases through queues that never wait. While a phrase is not there yet,
-//! the last one is repeated.
+//! The threads exchange phrases through wait-free queues. Until a phrase is ready, the previous one
+//! is repeated.
 
 mod catalog;
 mod compose;

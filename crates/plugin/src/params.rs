@@ -6,24 +6,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use controlgen::attribute::Attribute;
 
 use crate::catalog::{Catalog, MAX_DIALS};
-use crate::phrase::whole;
+use crate::phrase::{MAX_BARS, whole};
 use crate::settings::Settings;
 
-/// Lengths of phrases to choose among, in bars.
-const LENGTHS: [u16; 5] = [2, 4, 8, 16, 32];
+/// The available phrase lengths, in bars.
+const LENGTHS: [u16; 5] = [2, 4, 8, 16, MAX_BARS];
 /// The largest seed.
 const MAX_VARIATION: f64 = 999.0;
-/// Temperatures, as the program's `--temperature`, in a range where music stays music.
+/// Range of temperatures (the program's `--temperature`) that still gives music.
 const TEMPERATURES: (f64, f64) = (0.1, 2.0);
-/// Dials, in standard deviations of the training music.
+/// Largest shift by a dial, in standard deviations of the training music.
 const MAX_DIAL: f64 = 3.0;
-/// Semitones up or down.
+/// Largest transposition up or down, in semitones.
 const MAX_TRANSPOSE: f64 = 24.0;
 
 /// A parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamId {
-    /// Which of the model's styles.
+    /// One of the model's styles.
     Style,
     /// The seed.
     Variation,
@@ -31,7 +31,7 @@ pub enum ParamId {
     Temperature,
     /// Bars of a phrase.
     Length,
-    /// Semitones added to all notes but drums.
+    /// Semitones added to all notes except drums.
     Transpose,
     /// Keeps the music as it is.
     Lock,
@@ -41,10 +41,10 @@ pub enum ParamId {
     Dial(Attribute),
 }
 
-/// The values that a parameter takes.
+/// The kind of values that a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Any in its range.
+    /// Any value in its range.
     Continuous,
     /// Whole numbers.
     Whole,
@@ -65,8 +65,8 @@ impl ParamId {
         Self::Bypass,
     ];
 
-    /// The number by which hosts and saved automation know it: never changed, never used again for
-    /// another parameter.
+    /// The number that identifies it to hosts and in saved automation: it never changes and is
+    /// never reused for another parameter.
     pub const fn id(self) -> u32 {
         match self {
             Self::Style => 1,
@@ -109,7 +109,7 @@ impl ParamId {
         }
     }
 
-    /// Its name for people.
+    /// Its display name.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Style => "Style",
@@ -138,12 +138,12 @@ impl ParamId {
         }
     }
 
-    /// The group that hosts show it in.
+    /// The group in which hosts show it.
     pub(crate) const fn module(self) -> &'static str {
         if matches!(self, Self::Dial(_)) { "Dials" } else { "" }
     }
 
-    /// The values that it takes.
+    /// The kind of values that it takes.
     pub const fn kind(self) -> Kind {
         match self {
             Self::Style | Self::Length => Kind::Choice,
@@ -180,12 +180,12 @@ impl Params {
         &self.list
     }
 
-    /// The parameter that a host knows by a number.
+    /// The parameter with this number, if the model has it.
     pub(crate) fn find(&self, id: u32) -> Option<ParamId> {
         self.list.iter().copied().find(|param| param.id() == id)
     }
 
-    /// The parameter that saved states know by a name.
+    /// The parameter with this name in saved states, if the model has it.
     pub(crate) fn find_key(&self, key: &str) -> Option<ParamId> {
         self.list.iter().copied().find(|param| param.key() == key)
     }
@@ -203,8 +203,8 @@ impl Params {
         }
     }
 
-    /// A value that the parameter can have: in range, whole if it has to be. `None` for one that is
-    /// no number.
+    /// Clamps a value to the range of the parameter, rounded if the parameter is whole; `None` for
+    /// NaN.
     pub(crate) fn fit(&self, param: ParamId, value: f64) -> Option<f64> {
         let (low, high) = self.range(param);
         let value = if param.kind() == Kind::Continuous { value } else { value.round() };
@@ -212,7 +212,7 @@ impl Params {
         (!value.is_nan()).then(|| value.clamp(low, high) + 0.0)
     }
 
-    /// Sets a parameter; a value that is no number changes nothing. Neither allocates nor waits.
+    /// Sets a parameter; ignores NaN. Neither allocates nor waits.
     pub(crate) fn set(&self, param: ParamId, value: f64) {
         let at = self.list.iter().position(|known| *known == param);
         if let (Some(at), Some(value)) = (at, self.fit(param, value)) {
@@ -230,7 +230,7 @@ impl Params {
         f64::from_bits(self.values[at].load(Ordering::Relaxed))
     }
 
-    /// All values as the player uses them. Neither allocates nor waits.
+    /// All values, in the form that the player uses. Neither allocates nor waits.
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings {
             style: 0,
@@ -245,7 +245,7 @@ impl Params {
         let mut dial = 0;
         for (at, param) in self.list.iter().enumerate() {
             let value = self.value_at(at);
-            // All values are in range, so that these conversions are exact.
+            // All values are in range, so these conversions are exact.
             match param {
                 ParamId::Style => settings.style = whole(value) as u16,
                 ParamId::Variation => settings.variation = whole(value),
@@ -265,7 +265,7 @@ impl Params {
         settings
     }
 
-    /// Writes a value for people.
+    /// Formats a value for display.
     pub(crate) fn write(
         &self,
         param: ParamId,
@@ -289,7 +289,7 @@ impl Params {
         }
     }
 
-    /// Reads a value that a person typed, as [`Self::write`] writes it or as a number.
+    /// Parses a value that a user typed: a text in the format of [`Self::write`], or a number.
     pub(crate) fn read(&self, param: ParamId, text: &str) -> Option<f64> {
         let text = text.trim();
         match param {
@@ -317,7 +317,7 @@ fn first_word(text: &str) -> &str {
     text.split_whitespace().next().unwrap_or_default()
 }
 
-/// The value that a new plug-in has.
+/// The default value.
 pub(crate) const fn default_of(param: ParamId) -> f64 {
     match param {
         // Follows the model.

@@ -1,4 +1,4 @@
-//! Some bars of music: what the generator makes and the player plays.
+//! Phrases: bars of music that the generator composes and the player plays.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::MAX_DIALS;
 
+/// Maximum number of bars of a phrase.
+pub(crate) const MAX_BARS: u16 = 32;
 /// Resolution of onsets and durations.
 pub(crate) const TICKS_PER_QUARTER: u32 = 480;
 /// Ticks of a whole note. Bars of every valid [`Signature`] are a whole number of ticks.
 const TICKS_PER_WHOLE: u32 = 4 * TICKS_PER_QUARTER;
 
-/// The whole part of a number; 0 of a negative one, and the largest `u32` of a larger one.
+/// The integer part of a number, saturated to the range of `u32`.
 #[expect(clippy::cast_sign_loss, reason = "conversions of floats saturate")]
 pub(crate) const fn whole(value: f64) -> u32 {
     value as u32
@@ -28,7 +30,7 @@ pub(crate) struct Signature {
 impl Signature {
     pub(crate) const COMMON: Self = Self { numerator: 4, denominator: 4 };
 
-    /// `None` for a signature out of range.
+    /// Returns `None` if the signature is out of range.
     pub(crate) const fn new(numerator: u16, denominator: u16) -> Option<Self> {
         let fits = numerator >= 1
             && numerator <= 255
@@ -71,10 +73,10 @@ impl From<Signature> for (u16, u16) {
     }
 }
 
-/// All that a phrase depends on. With the same model, the same key gives the same music.
+/// Everything that a phrase depends on: with the same model, the same key gives the same music.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PhraseKey {
-    /// Which style, by number.
+    /// Number of the style.
     pub(crate) style: u16,
     /// The seed.
     pub(crate) variation: u32,
@@ -84,9 +86,9 @@ pub(crate) struct PhraseKey {
     pub(crate) dials: [i16; MAX_DIALS],
     /// Bars of the phrase.
     pub(crate) bars: u16,
-    /// The signature of each.
+    /// Time signature of the bars.
     pub(crate) signature: Signature,
-    /// Which phrase of the song, from 0 at the song's first bar.
+    /// Number of the phrase in the song, from 0 at the first bar.
     pub(crate) number: i64,
 }
 
@@ -121,11 +123,11 @@ impl From<PhraseNote> for (u32, u8, u8, u32, u8) {
 /// A phrase.
 #[derive(Debug)]
 pub(crate) struct Phrase {
-    /// A number that no other phrase of this process has.
+    /// A number that is unique in this process.
     pub(crate) id: u64,
     /// Its settings; `None` for music from a state that was saved with other settings.
     pub(crate) key: Option<PhraseKey>,
-    /// Which phrase of the song it was made as.
+    /// The number in the song that it was composed for.
     pub(crate) number: i64,
     /// Its signature.
     pub(crate) signature: Signature,
@@ -136,7 +138,7 @@ pub(crate) struct Phrase {
 }
 
 impl Phrase {
-    /// A phrase of some notes, which are sorted.
+    /// Creates a phrase from notes in any order.
     pub(crate) fn new(
         key: Option<PhraseKey>,
         (number, signature, bars): (i64, Signature, u16),
@@ -148,7 +150,7 @@ impl Phrase {
         Self { id, key, number, signature, bars: bars.max(1), notes }
     }
 
-    /// The place of its first note at or after a tick.
+    /// Index of the first note at or after a tick.
     pub(crate) fn first_from(&self, tick: u32) -> usize {
         self.notes.partition_point(|note| note.onset < tick)
     }

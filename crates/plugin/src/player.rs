@@ -20,39 +20,39 @@ use voices::Voices;
 pub(crate) use cache::{Delivery, Link};
 pub(crate) use voices::{Sink, Voice};
 
-/// Song positions that are nearer than this are the same, in quarter notes.
+/// Song positions closer than this are equal, in quarter notes.
 const NEAR: f64 = 1e-9;
-/// Positions that are nearer than this before a sample are on it, in samples: hosts round their
+/// Positions less than this before a sample count as on it, in samples, because hosts round
 /// positions to 2^-31 quarter notes.
 const ROUNDING: f64 = 1e-3;
-/// A host whose position differs by less than this from where it should be has not jumped, but
-/// rounded, or changed its tempo within a block without saying so. In quarter notes.
+/// Smaller differences between the host's position and the expected one are not jumps, in quarter
+/// notes: the host has rounded, or changed its tempo within a block without reporting it.
 const DRIFT: f64 = 1.0 / 16.0;
-/// Shorter loops are not followed within a block, in quarter notes.
+/// Minimum length of a loop that is followed within a block, in quarter notes.
 const MIN_LOOP: f64 = 1.0 / 64.0;
 /// The channel of drums, which are not transposed.
 const DRUM_CHANNEL: u8 = 9;
-/// How long an offline render waits for a phrase before it goes on without.
+/// Time that an offline render waits for a phrase before it continues without it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// State of the host's song at a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Transport {
     pub(crate) is_playing: bool,
-    /// Song position in quarter notes; `None` for a host that has none.
+    /// Song position in quarter notes; `None` if the host reports none.
     pub(crate) beats: Option<f64>,
-    /// Quarter notes per minute, and its change with each sample.
+    /// Tempo in quarter notes per minute, and its change per sample.
     pub(crate) tempo: (f64, f64),
-    /// Beginning and end of the loop in quarter notes, if it is on.
+    /// Start and end of the loop in quarter notes, if looping is on.
     pub(crate) repeat: Option<(f64, f64)>,
-    /// First quarter note of the bar, and its number from 0.
+    /// Start of the bar in quarter notes, and its number from 0.
     pub(crate) bar: (f64, i64),
     /// The time signature.
     pub(crate) signature: Signature,
 }
 
 impl Transport {
-    /// That of a host that says nothing: it stands.
+    /// The state for a host that reports none: stopped.
     pub(crate) const STOPPED: Self = Self {
         is_playing: false,
         beats: None,
@@ -71,9 +71,9 @@ pub(crate) struct Player {
     settings: Settings,
     /// Whether the host renders to a file and can wait.
     is_offline: bool,
-    /// Samples of the block.
+    /// Number of samples of the block.
     n_samples: u32,
-    /// The sample up to which this block is done.
+    /// The sample up to which the block has been played.
     now: u32,
     is_playing: bool,
     clock: Clock,
@@ -83,14 +83,14 @@ pub(crate) struct Player {
     position: f64,
     /// The bar whose phrase was chosen.
     chosen: Option<i64>,
-    /// The phrase that plays.
+    /// The phrase that is playing.
     phrase: Option<Arc<Phrase>>,
     /// The number of the last state that was restored.
     epoch: u64,
 }
 
 impl Player {
-    /// A player that stands at the beginning of the song. Allocates.
+    /// Creates a player that is stopped at the beginning of the song. Allocates.
     pub(crate) fn new(link: Link, settings: Settings) -> Self {
         let sample_rate = 48_000.0;
         Self {
@@ -112,26 +112,27 @@ impl Player {
         }
     }
 
-    /// Samples per second from the next block on.
+    /// Sets the sample rate in Hz, from the next block on.
     pub(crate) fn set_sample_rate(&mut self, sample_rate: f64) {
         self.sample_rate = sample_rate;
     }
 
-    /// The next block does not follow the last one: what sounds ends at its beginning.
+    /// Declares that the next block does not continue the last one: sounding notes end at its
+    /// beginning.
     pub(crate) fn interrupt(&mut self) {
         self.voices.release();
         self.is_playing = false;
         self.chosen = None;
     }
 
-    /// The phrase that plays, and the number of the last state that was restored.
+    /// The phrase that is playing, and the number of the last state that was restored.
     pub(crate) fn playing(&self) -> (Option<&Arc<Phrase>>, u64) {
         (self.phrase.as_ref(), self.epoch)
     }
 
     /// Begins a block. `epoch` is the number of the last state that was loaded.
     ///
-    /// Waits, in an offline render only, until the music of that state is here.
+    /// In an offline render, waits until the music of that state has arrived.
     pub(crate) fn begin(&mut self, n_samples: u32, is_offline: bool, epoch: u64) {
         self.clock = self.clock.next_block(self.now);
         (self.n_samples, self.now, self.is_offline) = (n_samples, 0, is_offline);
@@ -141,7 +142,7 @@ impl Player {
         }
     }
 
-    /// Plays up to a sample, and has other settings from there on.
+    /// Plays up to a sample, and applies new settings from there on.
     pub(crate) fn set(&mut self, time: u32, settings: Settings, sink: &mut impl Sink) {
         self.play(time, sink);
         if settings.is_bypassed && !self.settings.is_bypassed {
@@ -155,7 +156,8 @@ impl Player {
         self.play(time, sink);
         let expected = self.clock.beats_at(self.now.into());
         let was_playing = self.is_playing;
-        // Without a position, the song goes on, or begins again when it is started.
+        // If the host reports no position, the song continues, or starts from the beginning when
+        // playback starts.
         let usual = if was_playing || !transport.is_playing { expected } else { 0.0 };
         let beats = transport.beats.unwrap_or(usual);
         self.is_playing = transport.is_playing;
@@ -180,7 +182,7 @@ impl Player {
         self.request();
     }
 
-    /// Ends everything that sounds, now.
+    /// Ends all sounding notes now.
     fn end_all(&mut self, sink: &mut impl Sink) {
         self.voices.release();
         if self.n_samples > 0 {
@@ -201,7 +203,7 @@ impl Player {
                 self.play_song(end, to, sink);
                 break;
             };
-            // The host repeats within the block.
+            // The host's loop starts again within the block.
             self.play_song(stop, to, sink);
             let sample = self.clock.sample_at(stop);
             self.now = self.sample(stop, to);
@@ -224,7 +226,7 @@ impl Player {
             let until = end.min(bar.end);
             self.play_bar(&bar, until, to, sink);
             if until <= self.position {
-                // A position so large that a bar makes no difference to it.
+                // The position is so large that adding a bar does not change it.
                 self.position = end;
             }
             self.position = until.max(self.position);
@@ -237,7 +239,7 @@ impl Player {
             let in_phrase = bar.number.rem_euclid(phrase.bars.into()) as u32;
             let first_tick = in_phrase * phrase.signature.bar();
             let quarter = f64::from(TICKS_PER_QUARTER);
-            // Notes just before the position were played with the bars before it.
+            // Notes just before the position were played with the previous bars.
             let tick = whole(((self.position - bar.start - NEAR) * quarter).ceil());
             let from = phrase.first_from(first_tick.saturating_add(tick));
             let up_to = first_tick + phrase.signature.bar();
@@ -256,8 +258,8 @@ impl Player {
         self.end_up_to(until - NEAR, to, sink);
     }
 
-    /// Ends the notes that end up to a song position, in order, and those that the host refused
-    /// before.
+    /// Ends the notes that end at or before a song position, in order, and those whose ends the
+    /// host refused earlier.
     fn end_up_to(&mut self, position: f64, to: u32, sink: &mut impl Sink) {
         while let Some(end) = self.voices.next_end(position) {
             let time = if end.is_finite() { self.advance(end, to) } else { self.now };
@@ -267,7 +269,7 @@ impl Player {
         }
     }
 
-    /// Goes on to the sample of a song position, before sample `to`; events never go back in time.
+    /// Advances to the sample of a song position, before sample `to`; never goes back in time.
     fn advance(&mut self, position: f64, to: u32) -> u32 {
         self.now = self.sample(position, to);
         self.now
@@ -296,15 +298,15 @@ impl Player {
         u8::try_from(key).unwrap_or(pitch)
     }
 
-    /// Whether the music stays whatever the settings.
+    /// Whether the music is kept regardless of the settings.
     fn is_held(&self) -> bool {
         self.settings.is_locked && self.phrase.is_some()
     }
 
-    /// Chooses the phrase that a bar is played of: the one by the settings; while that is not here,
-    /// the last one for the same place in the song, or else the one that plays.
+    /// Chooses the phrase to play a bar from: the one that the settings determine or, until that
+    /// has arrived, the last one for the same place in the song, or else the current one.
     ///
-    /// Waits, in an offline render only, for the one by the settings.
+    /// In an offline render, waits for the one that the settings determine.
     fn choose(&mut self, bar: i64) {
         if self.is_held() {
             return;
@@ -327,7 +329,7 @@ impl Player {
         };
     }
 
-    /// Asks for the phrases of this bar and of the next one.
+    /// Requests the phrases of this bar and of the next one.
     fn request(&mut self) {
         if self.is_held() {
             return;
@@ -345,7 +347,7 @@ impl Player {
         }
     }
 
-    /// Takes what the generator has sent. Music of a state that was loaded plays at once.
+    /// Receives what the generator has sent. The music of a loaded state plays immediately.
     fn receive(&mut self) {
         while let Some(restored) = self.cache.receive(self.phrase.as_ref()) {
             self.voices.release();
@@ -355,7 +357,7 @@ impl Player {
         }
     }
 
-    /// Waits, but not forever, until something is so.
+    /// Waits until a condition holds, for at most [`PATIENCE`].
     fn wait_until(&mut self, mut is_so: impl FnMut(&mut Self) -> bool) {
         let start = Instant::now();
         while !is_so(self) && start.elapsed() < PATIENCE {

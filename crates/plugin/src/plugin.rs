@@ -1,4 +1,4 @@
-//! The plug-in as CLAP sees it: parameters, a note output, state, processing.
+//! The plug-in's CLAP interface: parameters, note output, state, processing.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
@@ -27,7 +27,7 @@ use clack_plugin::stream::{InputStream, OutputStream};
 use clack_plugin::utils::Cookie;
 
 use crate::entry::ModelSource;
-use crate::generator::{Desk, Generator};
+use crate::generator::{Generator, Mailbox};
 use crate::params::{Kind, ParamId, Params, default_of};
 use crate::phrase::Signature;
 use crate::player::{Link, Player, Sink, Transport, Voice};
@@ -53,19 +53,19 @@ impl Plugin for Controlgen {
     }
 }
 
-/// Data that all threads use; no method waits.
+/// Data used by all threads; no method blocks.
 pub(crate) struct Shared {
     model: String,
     params: Params,
-    desk: Arc<Desk>,
+    mailbox: Arc<Mailbox>,
     is_offline: AtomicBool,
-    /// The number of the phrase that plays; 0 if none does.
+    /// The number of the phrase that is playing; 0 if none is.
     playing: AtomicU64,
     /// The number of the last state that was loaded.
     epoch: AtomicU64,
 }
 
-/// Parts that the main thread gets when the model is open.
+/// Parts for the main thread, available once the model is open.
 pub(crate) struct Parts {
     generator: Generator,
     link: Link,
@@ -78,7 +78,7 @@ impl Shared {
         let shared = Self {
             model: model.to_owned(),
             params: Params::new(catalog),
-            desk: Arc::clone(generator.desk()),
+            mailbox: Arc::clone(generator.mailbox()),
             is_offline: AtomicBool::new(false),
             playing: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
@@ -111,7 +111,8 @@ pub(crate) struct MainThread<'a> {
     host: HostMainThreadHandle<'a>,
     shared: &'a Shared,
     generator: Generator,
-    /// The player while the plug-in is not active, so that what sounded ends when it is again.
+    /// The player while the plug-in is inactive, so that notes that were sounding end when it is
+    /// activated again.
     player: RefCell<Option<Player>>,
 }
 
@@ -124,8 +125,8 @@ impl<'a> MainThread<'a> {
     /// Passes messages on to the host's log.
     fn log(&self) {
         let log = self.host.get_extension::<HostLog>();
-        for message in self.shared.desk.take_messages() {
-            // Our texts have no zeros.
+        for message in self.shared.mailbox.take_messages() {
+            // Our texts contain no NUL characters.
             if let (Some(log), Ok(text)) = (log, CString::new(message)) {
                 log.log(&self.host, LogSeverity::Warning, &text);
             }
@@ -139,7 +140,7 @@ impl<'a> MainThread<'a> {
             return Err(StateError::Long);
         }
         let shared = self.shared;
-        // Nothing changes unless all of it can be used.
+        // Nothing changes unless the whole state is valid.
         let restored = State::from_bytes(&bytes)?.apply(&shared.model, &shared.params)?;
         for (param, value) in restored.values {
             shared.params.set(param, value);
@@ -147,10 +148,10 @@ impl<'a> MainThread<'a> {
         let phrase = restored.phrase.map(Arc::new);
         shared.playing.store(phrase.as_ref().map_or(0, |phrase| phrase.id), Ordering::Relaxed);
         let epoch = shared.epoch.load(Ordering::Relaxed) + 1;
-        shared.desk.restore(phrase, epoch);
+        shared.mailbox.restore(phrase, epoch);
         shared.epoch.store(epoch, Ordering::Release);
         self.generator.wake();
-        restored.messages.into_iter().for_each(|message| shared.desk.report(message));
+        restored.messages.into_iter().for_each(|message| shared.mailbox.report(message));
         Ok(())
     }
 }
@@ -224,7 +225,7 @@ impl PluginMainThreadParams for MainThread<'_> {
         let param = params.find(id.get()).ok_or(std::fmt::Error)?;
         let mut text = String::new();
         params.write(param, value, &mut text)?;
-        // The host's space may end within a letter.
+        // The host's buffer may end within a character.
         let mut end = text.len().min(writer.remaining_len());
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -256,8 +257,8 @@ impl PluginRenderImpl for MainThread<'_> {
 impl PluginStateImpl for MainThread<'_> {
     fn save(&self, output: &mut OutputStream<'_>) -> Result<(), PluginError> {
         let shared = self.shared;
-        // A phrase may go between the two questions, but not the one that took its place, too.
-        let find = || shared.desk.phrase(shared.playing.load(Ordering::Acquire));
+        // The phrase may be dropped between the two lookups, but then its successor is found.
+        let find = || shared.mailbox.phrase(shared.playing.load(Ordering::Acquire));
         let phrase = find().or_else(find);
         let state = State::new(&shared.model, &shared.params, phrase.as_deref());
         output.write_all(&state.to_bytes())?;
@@ -267,7 +268,7 @@ impl PluginStateImpl for MainThread<'_> {
     fn load(&self, input: &mut InputStream<'_>) -> Result<(), PluginError> {
         let outcome = self.load_state(input);
         if let Err(error) = &outcome {
-            self.shared.desk.report(error.to_string());
+            self.shared.mailbox.report(error.to_string());
         }
         self.log();
         outcome?;
@@ -293,7 +294,7 @@ impl<'a> PluginAudioProcessor<'a, Shared, MainThread<'a>> for Processor<'a> {
         audio_config: PluginAudioConfiguration,
     ) -> Result<Self, PluginError> {
         let player = main_thread.player.borrow_mut().take();
-        let mut player = player.ok_or(PluginError::Message("the plug-in is active already"))?;
+        let mut player = player.ok_or(PluginError::Message("the plug-in is already active"))?;
         player.set_sample_rate(audio_config.sample_rate);
         main_thread.generator.set_active(true);
         Ok(Self { host, shared, player })
@@ -309,7 +310,7 @@ impl<'a> PluginAudioProcessor<'a, Shared, MainThread<'a>> for Processor<'a> {
         let is_offline = shared.is_offline.load(Ordering::Relaxed);
         player.begin(audio.frames_count(), is_offline, shared.epoch.load(Ordering::Acquire));
         let mut output = Output(events.output);
-        let transport = process.transport.map_or(Transport::STOPPED, Transport::of);
+        let transport = process.transport.map_or(Transport::STOPPED, Transport::from_event);
         // The host, or another thread, may have changed parameters since the last block.
         player.set(0, shared.params.settings(), &mut output);
         player.follow(0, &transport, &mut output);
@@ -321,18 +322,18 @@ impl<'a> PluginAudioProcessor<'a, Shared, MainThread<'a>> for Processor<'a> {
                     player.set(time, shared.params.settings(), &mut output);
                 }
                 Some(CoreEventSpace::Transport(event)) => {
-                    player.follow(time, &Transport::of(event), &mut output);
+                    player.follow(time, &Transport::from_event(event), &mut output);
                 }
                 _ => {}
             }
         }
         player.finish(&mut output);
         let (phrase, epoch) = player.playing();
-        // While a loaded state has not arrived, it is what would be saved.
+        // Until a loaded state reaches the player, it is the one to be saved.
         if epoch == shared.epoch.load(Ordering::Acquire) {
             shared.playing.store(phrase.map_or(0, |phrase| phrase.id), Ordering::Release);
         }
-        if shared.desk.take_alert() {
+        if shared.mailbox.take_alert() {
             self.host.request_callback();
         }
         Ok(ProcessStatus::Continue)
@@ -360,8 +361,8 @@ impl PluginAudioProcessorParams for Processor<'_> {
 }
 
 impl Transport {
-    /// The state of a song by a host's event.
-    fn of(event: &TransportEvent) -> Self {
+    /// Converts the host's transport event.
+    fn from_event(event: &TransportEvent) -> Self {
         let has = |flags| event.flags.contains(flags);
         let has_beats = has(TransportFlags::HAS_BEATS_TIMELINE);
         let signature =
@@ -389,7 +390,7 @@ impl Transport {
     }
 }
 
-/// The host's list of events.
+/// The host's event list.
 struct Output<'a, 'b>(&'a mut OutputEvents<'b>);
 
 impl Output<'_, '_> {

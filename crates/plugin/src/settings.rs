@@ -1,12 +1,12 @@
-//! The values of all parameters at one time, as the player uses them.
+//! A snapshot of all parameters, in the form that the player uses.
 
 use crate::catalog::MAX_DIALS;
 use crate::phrase::{PhraseKey, Signature};
 
-/// Values of the parameters, rounded to what makes a difference.
+/// Values of the parameters, rounded to the precision that makes a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Which style, by number.
+    /// Number of the style.
     pub(crate) style: u16,
     /// The seed.
     pub(crate) variation: u32,
@@ -16,7 +16,7 @@ pub(crate) struct Settings {
     pub(crate) dials: [i16; MAX_DIALS],
     /// Bars of a phrase.
     pub(crate) bars: u16,
-    /// Semitones added to all notes but drums.
+    /// Semitones added to all notes except drums.
     pub(crate) transpose: i8,
     /// Whether the music is kept as it is.
     pub(crate) is_locked: bool,
@@ -25,12 +25,12 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The key of the phrase that a bar of the song is in, by these settings.
+    /// The key of the phrase that contains a bar of the song, under these settings.
     pub(crate) fn key_of_bar(&self, bar: i64, signature: Signature) -> PhraseKey {
         self.key(bar.div_euclid(i64::from(self.bars.max(1))), signature)
     }
 
-    /// The key of a phrase by its number.
+    /// The key of the phrase with a number.
     pub(crate) fn key(&self, number: i64, signature: Signature) -> PhraseKey {
         PhraseKey {
             style: self.style,

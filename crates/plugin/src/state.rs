@@ -1,4 +1,4 @@
-//! The state that a project saves: the parameters and the music that plays, both by value.
+//! The state that a project saves: the parameters, and the notes of the phrase that is playing.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::params::{ParamId, Params, default_of};
-use crate::phrase::{Phrase, PhraseNote, Signature};
+use crate::phrase::{MAX_BARS, Phrase, PhraseNote, Signature};
 
-/// The longest state that is read. A phrase of 32 bars takes some 50 kB.
+/// Maximum size of a state. A phrase of 32 bars takes about 50 kB.
 pub const MAX_STATE_BYTES: u64 = 4 << 20;
-/// The most bars of a phrase.
-const MAX_BARS: u16 = 32;
 
 /// Why a state can't be used.
 #[derive(Debug, Error)]
@@ -24,13 +22,13 @@ pub(crate) enum StateError {
     #[error("the state is damaged: {0}")]
     Json(#[from] serde_json::Error),
     #[error(
-        "the state has format {found} and version {found_version}; {} and version {} is read here",
+        "the state is `{found}` version {found_version}; this plug-in reads `{}` version {}",
         State::FORMAT,
         State::VERSION
     )]
     Version { found: String, found_version: u32 },
     #[error(
-        "the state is that of the plug-in for the model `{found}`; this one is for `{expected}`"
+        "the state belongs to the plug-in for the model `{found}`; this one is for `{expected}`"
     )]
     Model { found: String, expected: String },
     #[error("the state is damaged: {what} is {found}; {allowed}")]
@@ -42,22 +40,22 @@ pub(crate) enum StateError {
 pub(crate) struct State {
     /// The name of the plug-in's model.
     model: String,
-    /// The name of the style: another version of the model may have it at another place.
+    /// The name of the style, because another version of the model may have it at another index.
     style: String,
     /// Values of the parameters by name.
     parameters: BTreeMap<String, f64>,
-    /// The music that plays; none if nothing was played yet.
+    /// The music that is playing; `None` if nothing has been played yet.
     phrase: Option<SavedPhrase>,
 }
 
 /// A phrase with all its notes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct SavedPhrase {
-    /// Which phrase of the song it was made as.
+    /// The number in the song that it was composed for.
     number: i64,
     signature: Signature,
     bars: u16,
-    /// Whether the parameters are those that it was made with.
+    /// Whether it was composed with the saved parameters.
     is_of_parameters: bool,
     /// Onset, channel, pitch, duration, velocity; times in ticks, 480 to a quarter note.
     notes: Vec<PhraseNote>,
@@ -74,18 +72,18 @@ struct Header {
     version: u32,
 }
 
-/// A state, as far as this plug-in can use it.
+/// The parts of a state that this plug-in can use.
 pub(crate) struct Restored {
     /// A value for every parameter.
     pub(crate) values: Vec<(ParamId, f64)>,
     /// The music, if any was played.
     pub(crate) phrase: Option<Phrase>,
-    /// What could not be used.
+    /// Warnings about the other parts.
     pub(crate) messages: Vec<String>,
 }
 
 impl State {
-    /// The state of a plug-in that plays a phrase.
+    /// The state of a plug-in that is playing a phrase.
     pub(crate) fn new(model: &str, params: &Params, phrase: Option<&Phrase>) -> Self {
         let of = |param: &ParamId| (param.key().to_owned(), params.get(*param));
         let settings = params.settings();
@@ -105,14 +103,14 @@ impl State {
         }
     }
 
-    /// The state as a project keeps it.
+    /// The state as bytes for a project.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut value = serde_json::to_value(self).expect("numbers and names");
         if let Some(fields) = value.as_object_mut() {
             fields.insert("format".to_owned(), Self::FORMAT.into());
             fields.insert("version".to_owned(), Self::VERSION.into());
         }
-        // One line: a project holds many of them.
+        // On one line, because a project may contain many states.
         value.to_string().into_bytes()
     }
 
@@ -133,11 +131,11 @@ impl State {
         Ok(state)
     }
 
-    /// Translates the state to a plug-in's parameters. Those that it does not name have their
+    /// Converts the state to a plug-in's parameters. Parameters that it does not name get their
     /// defaults.
     ///
     /// # Errors
-    /// If it is that of another model's plug-in.
+    /// If it belongs to the plug-in for another model.
     pub(crate) fn apply(self, model: &str, params: &Params) -> Result<Restored, StateError> {
         if self.model != model {
             return Err(StateError::Model { found: self.model, expected: model.to_owned() });
@@ -156,7 +154,7 @@ impl State {
                 messages.push(format!("the state sets `{key}`, which this model does not have"));
                 continue;
             };
-            // JSON has only numbers.
+            // JSON can't represent NaN.
             let fit = params.fit(param, *value).unwrap_or(default_of(param));
             is_changed |= fit != *value;
             set(param, fit);
@@ -166,13 +164,13 @@ impl State {
         } else {
             is_changed = true;
             messages.push(format!(
-                "the state is of the style `{}`, which this model does not have; another one is \
-                 chosen by its number",
+                "the state uses the style `{}`, which this model does not have; the style with the \
+                 same number is used instead",
                 self.style
             ));
         }
         let phrase = self.phrase.map(|saved| {
-            // The key is that of the parameters once they have the values above.
+            // The key that the parameters will have with the values above.
             let key = (saved.is_of_parameters && !is_changed).then(|| {
                 let own = Params::new(params.catalog().clone());
                 values.iter().for_each(|(param, value)| own.set(*param, *value));
@@ -194,7 +192,7 @@ impl SavedPhrase {
         let end = self.signature.bar() * u32::from(self.bars);
         for note in &self.notes {
             if note.onset >= end {
-                return bad("an onset", note.onset.to_string(), "it is to be within the phrase");
+                return bad("an onset", note.onset.to_string(), "it must be within the phrase");
             }
             if note.duration == 0 || note.duration > end - note.onset {
                 let found = note.duration.to_string();

@@ -1,7 +1,7 @@
 """Loads the plug-in's file as a host does, plays a few bars of it, and unloads it.
 
-The other tests know the plug-in through the same bindings that it is written with. This one knows
-CLAP's own structures only, as clap/*.h of CLAP 1.2 defines them, and the file as it is installed:
+The other tests use the same bindings as the plug-in itself. This one only uses CLAP's own
+structures, as clap/*.h of CLAP 1.2 defines them, and the installed file:
 
     python3 load_file.py controlgen.clap [MODEL]
 """
@@ -140,7 +140,7 @@ def nothing(*_):
 
 
 def memory(what):
-    """A line of this process's memory in MB, where the system tells."""
+    """A line of this process's memory in MB, if the system reports it."""
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             return next(int(line.split()[1]) / 1024 for line in status if line.startswith(what))
@@ -149,7 +149,7 @@ def memory(what):
 
 
 def play(plugin, bars):
-    """Plays some bars of 4/4, offline; returns the onsets by sample, and what still sounds."""
+    """Plays some bars of 4/4, offline; returns the onsets by sample, and the sounding notes."""
     address = c.addressof(plugin)
     render = c.cast(plugin.get_extension(address, b"clap.render"), c.POINTER(Render)).contents
     assert render.set(address, 1)

@@ -7,7 +7,7 @@
 
 /** Milliseconds between two checks whether the server is back. */
 const POLL_INTERVAL = 2000;
-/** How often a request is sent if the server is busy. */
+/** Maximum number of attempts if the server is busy. */
 const MAX_ATTEMPTS = 4;
 
 /** An error response of the server. */

@@ -17,7 +17,7 @@
  * @property {[number, number]} meter its time signature
  * @property {number} key semitones from the key of the tokens up to that of the notes
  * @property {Note[]} notes as they sound, starting at step 0
- * @property {Memberships} memberships what the music turned out as when encoded again
+ * @property {Memberships} memberships of the music when encoded again
  */
 
 /**
@@ -88,7 +88,7 @@
 
 /**
  * @typedef {object} Style
- * @property {string} id its key in `memberships`, whatever its name and place
+ * @property {string} id its key in `memberships`, regardless of its name and position
  * @property {number} index its number on the map
  * @property {string} name
  * @property {string} color

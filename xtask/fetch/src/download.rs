@@ -32,7 +32,7 @@ pub(crate) fn download(
     urls: &[String],
     to: &Path,
 ) -> Result<Downloaded> {
-    let part = Part::of(to);
+    let part = Part::new(to);
     let mut failures = Vec::new();
     for url in urls {
         match from_one(network, wanted, url, &part) {
@@ -69,7 +69,7 @@ fn from_one(
     loop {
         match network.transfer(wanted, url, part) {
             Ok(()) => {
-                let found = FileHashes::of(&part.path)?;
+                let found = FileHashes::from_file(&part.path)?;
                 match wanted.verify(&found) {
                     Ok(verified) => return Ok((found, verified)),
                     Err(error) => {

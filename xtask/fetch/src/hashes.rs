@@ -78,7 +78,7 @@ impl Expected {
 
 impl FileHashes {
     /// Reads a file once and hashes it.
-    pub(crate) fn of(path: &Path) -> Result<Self> {
+    pub(crate) fn from_file(path: &Path) -> Result<Self> {
         let mut file =
             File::open(path).with_context(|| format!("can't open {}", path.display()))?;
         let size = file.metadata()?.len();
@@ -127,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "hello\n").unwrap();
-        let found = FileHashes::of(&path).unwrap();
+        let found = FileHashes::from_file(&path).unwrap();
         // `printf 'hello\n' | sha256sum`, `md5sum`, `git hash-object --stdin`
         let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
         let md5 = "b1946ac92492d2347c6235b4d2611184";

@@ -98,7 +98,7 @@ impl Fetcher {
         let wanted = Wanted::new(file, limit);
         let (path, own, found, source, verified) = match source(set, file, self.from.as_ref())? {
             Source::Local(path) => {
-                let found = FileHashes::of(&path)?;
+                let found = FileHashes::from_file(&path)?;
                 let verified = wanted
                     .verify(&found)
                     .with_context(|| format!("{} failed verification", path.display()))?;
@@ -199,7 +199,7 @@ fn finished(wanted: &Wanted, path: &Path) -> Result<Option<(FileHashes, Option<&
     if !path.exists() {
         return Ok(None);
     }
-    let found = FileHashes::of(path)?;
+    let found = FileHashes::from_file(path)?;
     if let Ok(verified) = wanted.verify(&found) {
         return Ok(Some((found, verified)));
     }

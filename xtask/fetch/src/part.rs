@@ -22,7 +22,7 @@ pub(crate) struct PartState {
 }
 
 impl Part {
-    pub(crate) fn of(file: &Path) -> Self {
+    pub(crate) fn new(file: &Path) -> Self {
         let with = |suffix: &str| {
             let mut name = file.as_os_str().to_owned();
             name.push(suffix);

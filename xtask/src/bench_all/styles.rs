@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::Area;
 use super::rows::Row;
+use crate::files::{files_below, median};
 use crate::process;
 
 /// Number of runs; the median is reported.
@@ -29,12 +30,7 @@ pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
     let synthesize = ["corpus", "synthesize", "--styles", "hymn", "--pieces", &n_files, "-o"];
     let synthesize = synthesize.iter().map(OsString::from).chain([made.clone().into()]);
     process::json(program, synthesize)?;
-    let mut files: Vec<OsString> = Vec::new();
-    for entry in std::fs::read_dir(made.join("hymn")).context("no music was written")? {
-        files.push(entry.context("the folder can't be listed")?.path().into());
-    }
-    files.sort();
-    files.retain(|file| Path::new(file).extension().is_some_and(|e| e == "mid"));
+    let files = files_below(&made.join("hymn"), &["mid"])?;
     let own_styles = ["--styles".into(), folder.join("styles").into()];
     let generate = |n: &str| -> Vec<OsString> {
         let words = ["generate", "--style", "0", "-n", n, "-o"].map(OsString::from);
@@ -44,7 +40,7 @@ pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
         words.into_iter().chain(["--bars", BARS].map(OsString::from)).collect()
     };
     let mut add: Vec<OsString> = vec!["style".into(), "add".into(), "timed".into()];
-    add.extend(files);
+    add.extend(files.into_iter().map(OsString::from));
     add.extend(own_styles.clone());
     let mut remove: Vec<OsString> = ["style", "remove", "timed"].map(OsString::from).to_vec();
     remove.extend(own_styles);
@@ -65,8 +61,7 @@ pub(super) fn styles(program: &PathBuf, folder: &Path) -> Result<Vec<Row>> {
             millis.push(start.elapsed().as_secs_f64() * 1e3);
             undo.as_ref().map_or(Ok(()), |undo| quietly(program, undo))?;
         }
-        millis.sort_by(f64::total_cmp);
-        Ok(Row::alone(Area::Styles, work.to_owned(), "ms", millis[TURNS / 2]))
+        Ok(Row::alone(Area::Styles, work.to_owned(), "ms", median(millis)))
     };
     let mut rows: Vec<Row> = works.into_iter().map(row).collect::<Result<_>>()?;
     let time = |work: &str| rows.iter().find(|row| row.work == work).map(|row| row.ours);

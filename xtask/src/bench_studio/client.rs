@@ -54,6 +54,12 @@ impl Client {
         Ok(reply.body)
     }
 
+    pub(super) fn post_json(&mut self, path: &str, body: &Value) -> Result<Value> {
+        let reply = self.post(path, "application/json", body.to_string().as_bytes())?;
+        ensure!(reply.status == 200, "{path} returned status {}: {}", reply.status, reply.text());
+        Ok(serde_json::from_slice(&reply.body)?)
+    }
+
     pub(super) fn post(&mut self, path: &str, kind: &str, body: &[u8]) -> Result<Reply> {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: {kind}\r\n\

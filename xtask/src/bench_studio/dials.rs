@@ -1,6 +1,6 @@
-//! The dials: how far the music moves, compared with what was asked for.
+//! The dials: how far the music moves, compared with the requested shift.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -8,13 +8,13 @@ use super::map::spearman;
 use super::server::Server;
 use crate::process::answer;
 
-/// Windows that are turned, and by how much, in standard deviations of the training music.
+/// Number of windows to shift, and the shifts, in standard deviations of the training music.
 const N_WINDOWS: u64 = 16;
 const ASKED: [f64; 7] = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0];
-/// Numbers of versions to choose among: the plain shift of latents, and what the page asks for.
+/// Numbers of versions to choose among: that of a plain shift of latents, and that of the page.
 const CANDIDATES: [usize; 2] = [1, 16];
 const TEMPERATURE: f64 = 0.5;
-/// Goal: the rank correlation of what was asked for and what was measured.
+/// Goal: the rank correlation of requested and measured shifts.
 const GOAL: f64 = 0.95;
 
 /// Measures all dials.
@@ -46,11 +46,7 @@ pub(super) fn run(server: &Server) -> Result<Value> {
                         "attributes": [{ "name": name, "by": by }],
                         "candidates": n_candidates, "temperature": TEMPERATURE, "seed": seed,
                     });
-                    let body = body.to_string();
-                    let path = "/api/v1/attributes";
-                    let reply = client.post(path, "application/json", body.as_bytes())?;
-                    ensure!(reply.status == 200, "{path}: {}", reply.text());
-                    let reply: Value = serde_json::from_slice(&reply.body)?;
+                    let reply = client.post_json("/api/v1/attributes", &body)?;
                     if let Some(by_now) = reply["moved"][0].as_f64() {
                         asked.push(by);
                         moved.push(by_now);

@@ -104,11 +104,7 @@ impl Maps {
     }
 
     fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
-        let body = body.to_string();
-        let path = format!("/api/v1{path}");
-        let reply = self.client.post(&path, "application/json", body.as_bytes())?;
-        ensure!(reply.status == 200, "{path} returned status {}: {}", reply.status, reply.text());
-        Ok(serde_json::from_slice(&reply.body)?)
+        self.client.post_json(&format!("/api/v1{path}"), body)
     }
 
     /// The music of places.

@@ -6,7 +6,8 @@
 //! faster: [`ITERATIONS`] is a typical number for a fit.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
-use super::{Peer, answer, build_example, default_fit, growth, median};
+use super::{Peer, answer, build_example, default_fit, growth};
+use crate::files::{median, save};
 use crate::process;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ pub(crate) fn run(peer: &Peer, with_growth: bool) -> Result<()> {
     if with_growth {
         rows.extend(growth::run(peer, &build_example("fit")?)?);
     }
-    peer.write(&rows)
+    save(peer.json.as_deref(), &rows)
 }
 
 /// Seconds per iteration for all requested problems.
@@ -110,7 +111,7 @@ fn iterations(peer: &Peer) -> Result<Vec<Value>> {
             );
             match (dtype, problem.covariance) {
                 ("float64", "full") => {
-                    match beside_linfa(peer, &linfa, problem, measured[0].ours) {
+                    match compare_with_linfa(peer, &linfa, problem, measured[0].ours) {
                         Ok(row) => rows.push(row),
                         // The other figures are valid without it.
                         Err(error) => println!("{:7}  linfa skipped: {error:#}", problem.name),
@@ -161,10 +162,10 @@ fn by_turns(
     }
     let mean = ours.iter().sum::<f64>() / ours.len() as f64;
     Ok(Measured {
-        ours: median(&mut ours),
+        ours: median(ours),
         mean,
-        peer: median(&mut theirs),
-        product_rate: median(&mut rates),
+        peer: median(theirs),
+        product_rate: median(rates),
         peak_mib: peak,
         peer_peak_mib: peer_peak,
         n_operations: size,
@@ -172,10 +173,10 @@ fn by_turns(
 }
 
 /// linfa's seconds per iteration, on one thread.
-fn beside_linfa(peer: &Peer, linfa: &Path, problem: &Problem, ours: f64) -> Result<Value> {
+fn compare_with_linfa(peer: &Peer, linfa: &Path, problem: &Problem, ours: f64) -> Result<Value> {
     let k = problem.n_components.to_string();
     let theirs = answer(Command::new(linfa).arg(peer.data(problem.name)).arg(k))?;
-    let theirs = theirs["seconds_per_iteration"].as_f64().context("linfa told no time")?;
+    let theirs = theirs["seconds_per_iteration"].as_f64().context("linfa reported no time")?;
     println!(
         "{:7}  float64        1  {ours:<8.4}  linfa {theirs:.4}, ratio {:.1}",
         problem.name,

@@ -1,7 +1,8 @@
 //! Seconds of default fits, including their starts, compared with scikit-learn's.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
-use super::{Peer, answer, median, numbers, optima_program};
+use super::{Peer, answer, numbers, optima_program};
+use crate::files::median;
 use crate::process;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ pub(super) fn run(peer: &Peer) -> Result<Vec<Value>> {
                 let field = |name: &str| other[name].as_f64().unwrap_or(f64::NAN);
                 fits[1].push([wall, field("cpu"), f64::NAN, field("score")]);
             }
-            let [ours, theirs] = fits.map(|fits| Measured::of(&fits));
+            let [ours, theirs] = fits.map(|fits| Measured::medians(&fits));
             let what = format!("{name} {k} {shape}");
             let ratios = [theirs.wall / ours.wall, theirs.cpu / ours.cpu];
             println!(
@@ -92,9 +93,9 @@ pub(super) fn run(peer: &Peer) -> Result<Vec<Value>> {
 
 impl Measured {
     /// Medians of wall time, processor time, time of the start, and score.
-    fn of(fits: &[[f64; 4]]) -> Self {
+    fn medians(fits: &[[f64; 4]]) -> Self {
         let [wall, cpu, start, score] =
-            std::array::from_fn(|i| median(&mut fits.iter().map(|fit| fit[i]).collect::<Vec<_>>()));
+            std::array::from_fn(|i| median(fits.iter().map(|fit| fit[i]).collect()));
         Self { wall, cpu, start, score }
     }
 }

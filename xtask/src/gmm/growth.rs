@@ -2,7 +2,8 @@
 //! components.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
-use super::{Peer, answer, build_example, median, numbers};
+use super::{Peer, answer, build_example, numbers};
+use crate::files::median;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -46,7 +47,7 @@ fn by_rows(peer: &Peer) -> Result<Vec<Value>> {
         let mut command = Command::new(&out_of_core);
         command.arg(&path).args(["--columns", &N_COLUMNS.to_string(), "--passes", "6", "--json"]);
         let told = answer(&mut command)?;
-        let seconds = median(&mut numbers(&told["seconds"]));
+        let seconds = median(numbers(&told["seconds"]));
         let peak = told["peak_kib"].as_f64().unwrap_or(f64::NAN) / 1024.0;
         let each = seconds * 1e6 / n_rows as f64;
         println!("{n_rows:<9}  {seconds:<14.3}  {each:<14.3}  {peak:.0}");
@@ -81,9 +82,9 @@ fn by_components(peer: &Peer, fit: &Path) -> Result<Vec<Value>> {
         let mut command = Command::new(fit);
         command.arg(peer.data("D")).args(["--components", &k.to_string(), "--iterations", "8"]);
         let told = answer(command.args(["--threads", "2", "--json", "--no-params"]))?;
-        let mut seconds = numbers(&told["seconds"]);
+        let seconds = numbers(&told["seconds"]);
         let first = seconds.first().copied().unwrap_or(f64::NAN);
-        let middle = median(&mut seconds);
+        let middle = median(seconds);
         println!("{k:<10}  {first:<27.3}  {middle:.3}");
         rows.push(json!({ "components": k, "first": first, "seconds": middle }));
     }

@@ -7,7 +7,8 @@
 //! scikit-learn's fits.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
-use super::{answer, median, numbers, optima_program};
+use super::{answer, numbers, optima_program};
+use crate::files::median;
 use crate::process;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -114,7 +115,7 @@ struct Counts {
 
 /// Prints a row and counts it.
 fn compare(what: &str, own: &Value, other: &Value, counts: &mut Counts) {
-    let (mut ours, mut default, mut ten) =
+    let (ours, default, ten) =
         (numbers(&own["scores"]), numbers(&other["default"]), numbers(&other["ten"]));
     let largest = |all: &[f64]| all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let best_of_ten = largest(&ten);
@@ -122,7 +123,7 @@ fn compare(what: &str, own: &Value, other: &Value, counts: &mut Counts) {
     let reached = |all: &[f64]| all.iter().filter(|score| **score >= best - NEAR).count();
     let hits = [reached(&ours), reached(&default), reached(&ten)];
     let n_seeds = ours.len();
-    let (ours, default, ten) = (median(&mut ours), median(&mut default), median(&mut ten));
+    let (ours, default, ten) = (median(ours), median(default), median(ten));
     let mut remarks = String::new();
     for (is_short, count, remark) in [
         (ours < ten - NEAR, &mut counts.below_median, "BELOW MEDIAN"),
@@ -136,7 +137,7 @@ fn compare(what: &str, own: &Value, other: &Value, counts: &mut Counts) {
         }
     }
     counts.compared += 1;
-    let ms = |value: &Value| 1e3 * median(&mut numbers(value));
+    let ms = |value: &Value| 1e3 * median(numbers(value));
     println!(
         "{what}  {ours:<10.4}  {default:<10.4}  {ten:<10.4} {best_of_ten:<10.4}  {:>2}  {:>2}  {:>2}  \
          of {n_seeds:<2}  {:>7.1} {:>7.1} {:>8.1}{remarks}",

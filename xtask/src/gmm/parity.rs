@@ -5,7 +5,8 @@
 //! largest relative difference of weights, means, covariances, bounds and criteria.
 #![allow(clippy::print_stdout, reason = "a table is what this prints")]
 
-use super::{Peer, answer, build_example, numbers, read_json};
+use super::{Peer, answer, build_example, numbers};
+use crate::files::{read_json, save};
 use crate::process;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -95,14 +96,14 @@ pub(crate) fn run(peer: &Peer) -> Result<()> {
             }
         }
     }
-    peer.write(&rows)?;
+    save(peer.json.as_deref(), &rows)?;
     ensure!(!rows.is_empty(), "no problem was run");
     ensure!(worst <= TOLERANCE, "the largest difference is {worst:e}, above {TOLERANCE:e}");
     println!("largest difference {worst:.1e} (allowed {TOLERANCE:e})");
     Ok(())
 }
 
-/// Checks that the recorded log likelihood is reproduced, whatever the result of the installed
+/// Checks that the recorded log likelihood is reproduced, regardless of the installed
 /// scikit-learn.
 fn check_recorded(problem: &str, covariance: &str, own: &Value) -> Result<()> {
     let is_this = |r: &&(&str, &str, f64)| (r.0, r.1) == (problem, covariance);
@@ -135,7 +136,7 @@ fn start_of(given: &Value, covariance: &str) -> Result<Value> {
             (0..k).map(|at| diagonal(at).iter().sum::<f64>() / d as f64).collect::<Vec<_>>().into()
         }
         _ => {
-            ensure!(is_dense, "the start has no dense covariances to make a {covariance} one of");
+            ensure!(is_dense, "the start has no dense covariances for {covariance} ones");
             let first = &given["covariances"][0];
             if covariance == "tied" { first.clone() } else { given["covariances"].clone() }
         }

@@ -18,6 +18,19 @@ pub struct ObjectiveConfig {
     pub scheduled_sampling: ScheduledSampling,
 }
 
+impl ObjectiveConfig {
+    /// The objective once its schedules have ended, in nats per window; see
+    /// [`Evaluation::objective_nats`](crate::Evaluation::objective_nats).
+    pub(crate) fn nats(&self, reconstruction_nats: f64, kl_bits: f64) -> f64 {
+        let free_bits = match self.free_bits {
+            FreeBits::PerSequence(bits) => bits,
+            FreeBits::PerDimension { .. } => 0.0,
+        };
+        let cost = (kl_bits - free_bits).max(0.0) * std::f64::consts::LN_2;
+        reconstruction_nats + self.beta.max() * cost
+    }
+}
+
 /// All settings of the training of a model, except its data and sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,7 +13,6 @@ use super::config::NoteListVaeConfig;
 use super::generate::NoteListGenerator;
 use super::model::NoteListVae;
 use crate::config::ObjectiveConfig;
-use crate::elbo::FreeBits;
 use crate::evaluate::{active_dimensions, mean_kl_nats, mean_over, sample};
 use crate::generate::Sampling;
 use crate::model::host;
@@ -148,12 +147,7 @@ impl NoteListEvaluation {
     /// The training objective at the end of its schedules, see
     /// [`Evaluation::objective_nats`](crate::Evaluation::objective_nats).
     pub fn objective_nats(&self, objective: &ObjectiveConfig) -> f64 {
-        let free_bits = match objective.free_bits {
-            FreeBits::PerSequence(bits) => bits,
-            FreeBits::PerDimension { .. } => 0.0,
-        };
-        let cost = (self.kl_bits - free_bits).max(0.0) * std::f64::consts::LN_2;
-        self.reconstruction_nats + objective.beta.max() * cost
+        objective.nats(self.reconstruction_nats, self.kl_bits)
     }
 }
 

@@ -55,7 +55,7 @@ fn training(batch_size: usize, n_steps: u64) -> TrainingConfig {
     }
 }
 
-/// Settings for trials of some minutes, which are often stopped early: the learning rate is high
+/// Settings for trials of a few minutes, which are often stopped early: the learning rate is high
 /// from the first step on, and falls from there.
 fn trial(batch_size: usize, n_steps: u64) -> TrainingConfig {
     let [initial, min] = LEARNING_RATES;
@@ -110,7 +110,7 @@ fn poly_2bar() -> NoteListPreset {
 fn poly_2bar_tiny() -> NoteListPreset {
     Preset {
         name: "poly_2bar_tiny",
-        summary: "two bars of any music but drums, for trials of some minutes",
+        summary: "two bars of any music but drums, for trials of a few minutes",
         kind: "poly-2bar",
         model: NoteListVaeConfig {
             encoding: NoteListEncoding::POLY_2BAR,
@@ -132,7 +132,7 @@ fn poly_4bar_compact() -> NoteListPreset {
     let Preset { model, training, .. } = poly_2bar_compact();
     Preset {
         name: "poly_4bar_compact",
-        summary: "four bars of any music but drums, for some hours on a CPU",
+        summary: "four bars of any music but drums, for a few hours on a CPU",
         kind: "poly-4bar",
         model: NoteListVaeConfig { encoding: NoteListEncoding::POLY_4BAR, ..model },
         training,
@@ -153,7 +153,7 @@ fn all_2bar_compact() -> NoteListPreset {
 fn drums_2bar_groove_tiny() -> NoteListPreset {
     Preset {
         name: "drums_2bar_groove_tiny",
-        summary: "two bars of drums with their velocities and timing, for trials of some minutes",
+        summary: "two bars of drums with their velocities and timing, for trials of a few minutes",
         kind: "drums-2bar-groove",
         model: NoteListVaeConfig {
             encoding: NoteListEncoding::DRUMS_2BAR_GROOVE,

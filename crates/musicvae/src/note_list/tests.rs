@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use note_seq::{Meter, NoteList, NoteListEncoding};
 
@@ -16,6 +15,7 @@ use crate::generate::Sampling;
 use crate::model::host;
 use crate::schedule::{BetaSchedule, LearningRateSchedule, ScheduledSampling};
 use crate::seed;
+use crate::train::tests::{gradient_tensors, spread};
 use crate::train::{Corpus, Trainer};
 use crate::weights::{HostTensor, replace, tensors};
 
@@ -59,17 +59,6 @@ pub(crate) fn lists(encoding: NoteListEncoding, n: usize) -> Vec<NoteList> {
     (0..n).map(list).collect()
 }
 
-/// Deterministic weights of different sizes.
-fn spread<M: Module>(model: &M) -> BTreeMap<String, HostTensor> {
-    let mut weights = tensors(model);
-    for (n, tensor) in weights.values_mut().enumerate() {
-        for (i, value) in tensor.values.iter_mut().enumerate() {
-            *value = 0.6 * ((n * 31 + i * 7) as f32).sin();
-        }
-    }
-    weights
-}
-
 pub(crate) fn model(config: &NoteListVaeConfig, device: &Device) -> NoteListVae {
     let model = NoteListVae::init(config, 5, device).unwrap();
     let weights = spread(&model);
@@ -79,33 +68,6 @@ pub(crate) fn model(config: &NoteListVaeConfig, device: &Device) -> NoteListVae 
 fn noise(n: usize, z_size: usize, device: &Device) -> Tensor<2> {
     let values: Vec<f32> = (0..n * z_size).map(|i| (i as f32 * 1.7).sin()).collect();
     Tensor::from_data(TensorData::new(values, [n, z_size]), device)
-}
-
-/// The gradient of every parameter, by path.
-fn gradients<M: Module>(
-    model: &M,
-    gradients: &burn::tensor::Gradients,
-) -> BTreeMap<String, Vec<f32>> {
-    struct Collect<'a> {
-        path: Vec<String>,
-        gradients: &'a burn::tensor::Gradients,
-        found: BTreeMap<String, Vec<f32>>,
-    }
-    impl ModuleVisitor for Collect<'_> {
-        fn enter_module(&mut self, name: &str, _container_type: &str) {
-            self.path.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.path.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient = param.val().grad(self.gradients).expect("each weight has a gradient");
-            self.found.insert(self.path.join("."), host(gradient));
-        }
-    }
-    let mut collect = Collect { path: vec![], gradients, found: BTreeMap::new() };
-    model.visit(&mut collect);
-    collect.found
 }
 
 fn assert_near(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
@@ -184,7 +146,7 @@ fn the_kernel_and_tensor_operations_agree_in_values_and_gradients() {
             let values: Vec<f32> = nats.iter().flat_map(|n| host(n.clone())).collect();
             let found = weigh(&nats).backward();
             let of_states = host(states.grad(&found).unwrap());
-            all.push((values, of_states, gradients(heads, &found)));
+            all.push((values, of_states, gradient_tensors(heads, &found)));
         }
         let (kernel, tensors) = (&all[0], &all[1]);
         // Sums of a few hundred terms in a different order.
@@ -208,7 +170,7 @@ fn every_weight_has_the_gradient_of_finite_differences() {
         let device = Device::flex().autodiff();
         let trained = model(&config, &device);
         let weights = spread(&trained);
-        let found = gradients(&trained, &loss(&trained, &device).backward());
+        let found = gradient_tensors(&trained, &loss(&trained, &device).backward());
         let plain = Device::flex();
         let start = NoteListVae::init(&config, 5, &plain).unwrap();
         let value = |weights: &BTreeMap<String, HostTensor>| {

@@ -253,8 +253,8 @@ mod libtorch {
         }
     }
 
-    /// burn works in place if it believes to be the only owner, but libtorch's graph is another
-    /// one.
+    /// burn works in place if it believes that it is the only owner, but libtorch's graph is
+    /// another one.
     #[test]
     fn what_follows_does_not_write_into_the_graph() {
         use burn::backend::ops::FloatTensorOps;

@@ -2,10 +2,13 @@
 //! from a checkpoint, the same bits with any number of threads.
 
 mod backends;
-mod going_on;
+mod run_loop;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+
+use burn::module::{ModuleVisitor, Param};
+use burn::tensor::Gradients;
 
 use super::decoder_inputs::OwnDraws;
 use super::*;
@@ -45,7 +48,7 @@ pub(crate) fn windows_of(layout: &WindowLayout, n: usize) -> Vec<u16> {
 }
 
 /// Randomizes all weights: the layers next to z are initialized near zero, where gradients vanish.
-pub(crate) fn spread(model: &MusicVae) -> BTreeMap<String, HostTensor> {
+pub(crate) fn spread<M: Module>(model: &M) -> BTreeMap<String, HostTensor> {
     let mut weights = tensors(model);
     for (n, tensor) in weights.values_mut().enumerate() {
         for (i, value) in tensor.values.iter_mut().enumerate() {
@@ -136,14 +139,13 @@ fn check_gradients(config: &MusicVaeConfig) {
 }
 
 /// The gradient of every parameter, by path.
-fn gradient_tensors(
-    model: &MusicVae,
-    gradients: &burn::tensor::Gradients,
+pub(crate) fn gradient_tensors<M: Module>(
+    model: &M,
+    gradients: &Gradients,
 ) -> BTreeMap<String, Vec<f32>> {
-    use burn::module::{ModuleVisitor, Param};
     struct Collect<'a> {
         path: Vec<String>,
-        gradients: &'a burn::tensor::Gradients,
+        gradients: &'a Gradients,
         found: BTreeMap<String, Vec<f32>>,
     }
     impl ModuleVisitor for Collect<'_> {
@@ -254,7 +256,7 @@ fn both_decoders_give_the_same_logits() {
 
 /// A hierarchical model of two parts generates under its chords what it was trained on.
 #[test]
-fn two_parts_under_chords_are_learnt_by_heart() {
+fn two_parts_under_chords_are_memorized() {
     let (small, training) = overfitting();
     let [.., hierarchical] = architectures();
     let config = MusicVaeConfig {

@@ -18,8 +18,8 @@
  */
 
 /**
- * A sounding note: its sources, each scheduled to end, when it is over, and a way to end it early
- * without a click.
+ * A sounding note: its sources, which are all scheduled to end, its end, and a function that ends
+ * it early without a click.
  * @typedef {object} Sounding
  * @property {AudioScheduledSourceNode[]} sources
  * @property {number} end time of the audio context

@@ -104,11 +104,6 @@ impl NoteList {
         &self.tokens
     }
 
-    /// The classes, note after note, as a vector.
-    pub fn into_tokens(self) -> Vec<u16> {
-        self.tokens
-    }
-
     /// The window as one row of tokens: the class of its meter, then the classes of its notes.
     ///
     /// # Examples

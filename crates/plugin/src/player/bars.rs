@@ -2,13 +2,13 @@
 
 use crate::phrase::{Signature, TICKS_PER_QUARTER};
 
-/// Positions that are nearer than this to a bar line are on it, in bars.
+/// Positions closer than this to a bar line are on it, in bars.
 const NEAR: f64 = 1e-9;
 
 /// Bars of one signature, counted from a known one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Bars {
-    /// The first quarter note of the known bar.
+    /// Start of the known bar in quarter notes.
     start: f64,
     /// The number of the known bar, from 0 at the beginning of the song.
     number: i64,
@@ -21,9 +21,9 @@ pub(super) struct Bars {
 pub(super) struct Bar {
     /// Its number, from 0 at the beginning of the song.
     pub(super) number: i64,
-    /// Its first quarter note.
+    /// Its start in quarter notes.
     pub(super) start: f64,
-    /// The first quarter note after it.
+    /// Its end in quarter notes.
     pub(super) end: f64,
 }
 
@@ -41,7 +41,7 @@ impl Bars {
         let length = f64::from(self.signature.bar()) / f64::from(TICKS_PER_QUARTER);
         let after = ((beats - self.start) / length + NEAR).floor();
         let start = self.start + after * length;
-        // Saturating, for positions that no song has.
+        // Saturating, because a host may report absurd positions.
         let number = self.number.saturating_add(after as i64);
         Bar { number, start, end: start + length }
     }

@@ -1,4 +1,4 @@
-//! The phrases that the player has, and its queues to and from the generator.
+//! The phrases that the player holds, and its queues to and from the generator.
 
 use std::sync::Arc;
 
@@ -6,37 +6,37 @@ use rtrb::{Consumer, Producer};
 
 use crate::phrase::{Phrase, PhraseKey, Signature};
 
-/// Phrases that are kept.
+/// Maximum number of phrases kept.
 const MAX_PHRASES: usize = 16;
-/// Requests that are not answered yet.
+/// Maximum number of unanswered requests.
 const MAX_REQUESTS: usize = 8;
 
 /// An answer of the generator.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// The phrase that was asked for.
+    /// The requested phrase.
     Made(Arc<Phrase>),
     /// It can't be made.
     Failed(PhraseKey),
-    /// It was not made, because newer requests came.
+    /// It was not composed, because newer requests arrived.
     Skipped(PhraseKey),
-    /// The music of a saved state, which has none if nothing was played, with the state's number.
+    /// The music of a loaded state (`None` if nothing was played), and the number of the state.
     Restored(Option<Arc<Phrase>>, u64),
 }
 
 /// The player's ends of the queues to and from the generator.
 pub(crate) struct Link {
-    /// Phrases to be made.
+    /// Requests for phrases.
     pub(crate) requests: Producer<PhraseKey>,
-    /// Phrases made.
+    /// Answers of the generator.
     pub(crate) deliveries: Consumer<Delivery>,
-    /// Phrases that the player does not keep, for the generator to free.
+    /// Phrases that the player no longer keeps, for the generator to free.
     pub(crate) returned: Producer<Arc<Phrase>>,
 }
 
-/// The phrases that the player has. No method allocates, frees or waits.
+/// The phrases that the player holds. No method allocates, frees or waits.
 ///
-/// The generator keeps a handle of each phrase until it comes back, so that dropping one here never
+/// The generator keeps a handle of each phrase until it is returned, so dropping one here never
 /// frees memory.
 pub(super) struct Cache {
     link: Link,
@@ -55,10 +55,10 @@ struct Slot {
     used: u64,
 }
 
-/// Knowledge of a key.
+/// The state of a key.
 #[derive(Debug)]
 pub(super) enum Known<'a> {
-    /// Its phrase is here.
+    /// Its phrase has arrived.
     Music(&'a Arc<Phrase>),
     /// It can't be made.
     Impossible,
@@ -66,7 +66,7 @@ pub(super) enum Known<'a> {
     Nothing,
 }
 
-/// Music of a saved state.
+/// Music of a loaded state.
 pub(super) struct Restored {
     pub(super) phrase: Option<Arc<Phrase>>,
     /// The state's number.
@@ -83,10 +83,10 @@ impl Cache {
         }
     }
 
-    /// Takes what the generator has sent, without dropping the phrase that plays. Returns the music
-    /// of a saved state if there is any, after which it must be called again.
+    /// Receives what the generator has sent, without dropping the phrase that is playing. Returns
+    /// the music of a loaded state if it has arrived; the caller must then call again.
     pub(super) fn receive(&mut self, playing: Option<&Arc<Phrase>>) -> Option<Restored> {
-        // Each delivery may take the place of a phrase, which has to go back.
+        // Each delivery may replace a phrase, which must be returned.
         while self.link.returned.slots() > 0 {
             let delivery = self.link.deliveries.pop().ok()?;
             match delivery {
@@ -124,7 +124,7 @@ impl Cache {
             (Some(phrase), Some(playing)) => phrase.id == playing.id,
             _ => false,
         };
-        // The same key again, or else the one that was not used for the longest time.
+        // Replaces the same key, or else the least recently used one.
         let same = |old: &Slot| key.is_some() && old.key == key && !plays(old);
         let place = self.slots.iter().position(same).or_else(|| {
             if self.slots.len() < MAX_PHRASES {
@@ -134,7 +134,7 @@ impl Cache {
             idle.min_by_key(|(_, slot)| slot.used).map(|(at, _)| at)
         });
         let Some(place) = place else {
-            // Music that can't be made may have been restored, and plays.
+            // A key that can't be composed may have restored music that is playing.
             let is_new = !self.slots.iter().any(|old| key.is_some() && old.key == key);
             if is_new || slot.phrase.is_some() {
                 self.slots.push(slot);
@@ -148,17 +148,17 @@ impl Cache {
         }
     }
 
-    /// Looks a key up.
+    /// Looks up a key.
     pub(super) fn get(&mut self, key: &PhraseKey) -> Known<'_> {
         self.time += 1;
-        // The newest of its key, should there be several.
+        // The newest one, if several have this key.
         let slots = self.slots.iter_mut().filter(|slot| slot.key.as_ref() == Some(key));
         let Some(slot) = slots.max_by_key(|slot| slot.arrived) else { return Known::Nothing };
         slot.used = self.time;
         slot.phrase.as_ref().map_or(Known::Impossible, Known::Music)
     }
 
-    /// The phrase of a place in the song that arrived last, whatever its settings.
+    /// The last phrase to arrive for a place in the song, regardless of its settings.
     pub(super) fn newest(&self, number: i64, signature: Signature) -> Option<&Arc<Phrase>> {
         let slots = self.slots.iter().filter(|slot| {
             slot.key.is_some_and(|key| (key.number, key.signature) == (number, signature))
@@ -167,7 +167,7 @@ impl Cache {
         made.max_by_key(|slot| slot.arrived)?.phrase.as_ref()
     }
 
-    /// Asks for a phrase that is neither here nor asked for.
+    /// Requests a phrase, unless it is here or has been requested.
     pub(super) fn request(&mut self, key: &PhraseKey) {
         let is_known = self.slots.iter().any(|slot| slot.key.as_ref() == Some(key));
         if is_known || self.requested.contains(key) || self.requested.len() == MAX_REQUESTS {

@@ -9,14 +9,14 @@ pub(super) struct Clock {
     beats: f64,
     /// Quarter notes per minute there.
     tempo: f64,
-    /// Change of the tempo with each sample.
+    /// Change of the tempo per sample.
     tempo_per_sample: f64,
     /// Samples per minute.
     samples_per_minute: f64,
 }
 
 impl Clock {
-    /// A clock that is at `beats` at `sample`. A tempo that is no tempo counts as 120.
+    /// A clock that is at `beats` at `sample`. An invalid tempo counts as 120.
     pub(super) fn new(
         sample: u32,
         beats: f64,
@@ -40,7 +40,7 @@ impl Clock {
         self.beats + past * tempo / self.samples_per_minute
     }
 
-    /// The sample, not rounded, at which the song gets to a position.
+    /// The sample at which the song reaches a position, not rounded.
     pub(super) fn sample_at(&self, beats: f64) -> f64 {
         let minutes = (beats - self.beats) * self.samples_per_minute;
         // The smaller root of ½ a s² + v s = minutes, in the form that stays exact for small a.
@@ -48,13 +48,13 @@ impl Clock {
         let past = if root > 0.0 {
             2.0 * minutes / (self.tempo + root.sqrt())
         } else {
-            // A tempo that would fall below zero before it gets there.
+            // The tempo would fall below zero before the position is reached.
             minutes / self.tempo
         };
         self.sample + past
     }
 
-    /// The clock that is somewhere else in the song from a sample on.
+    /// The clock after a jump to another position at a sample.
     pub(super) fn jump(&self, sample: f64, beats: f64) -> Self {
         let past = sample - self.sample;
         let tempo = (self.tempo + self.tempo_per_sample * past).max(1.0);
@@ -85,7 +85,7 @@ mod tests {
     fn a_changing_tempo_is_followed_both_ways() {
         for (tempo, change) in [(60.0, 1e-3), (180.0, -1e-3), (120.0, 1e-12)] {
             let clock = Clock::new(0, 0.0, (tempo, change), 48_000.0);
-            // Half a second: half a minute's sixtieth at the mean tempo.
+            // Half a second at the mean tempo.
             let expected = (tempo + 12_000.0 * change) / 120.0;
             assert!((clock.beats_at(24_000.0) - expected).abs() < 1e-12);
             assert!((clock.sample_at(expected) - 24_000.0).abs() < 1e-6);

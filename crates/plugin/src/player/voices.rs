@@ -1,9 +1,9 @@
-//! The notes that sound, and their ends.
+//! The sounding notes and their ends.
 
-/// The most notes that sound at the same time.
+/// Maximum number of simultaneous notes.
 const MAX_VOICES: usize = 256;
 
-/// A note as a host gets it.
+/// A note as it is sent to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Voice {
     /// A number that no other sounding note has.
@@ -14,16 +14,16 @@ pub(crate) struct Voice {
     pub(crate) key: u8,
 }
 
-/// Where notes go: the host's list of events for a block.
+/// Receives notes: the host's event list for a block.
 pub(crate) trait Sink {
-    /// Starts a note at a sample, with a velocity of 1 to 127. `false` if the list is full.
+    /// Starts a note at a sample, with a velocity of 1 to 127. Returns `false` if the list is full.
     fn note_on(&mut self, time: u32, voice: Voice, velocity: u8) -> bool;
 
-    /// Ends a note at a sample. `false` if the list is full.
+    /// Ends a note at a sample. Returns `false` if the list is full.
     fn note_off(&mut self, time: u32, voice: Voice) -> bool;
 }
 
-/// The notes that sound.
+/// The sounding notes.
 pub(super) struct Voices {
     sounding: Vec<Sounding>,
     next_id: u32,
@@ -41,8 +41,9 @@ impl Voices {
         Self { sounding: Vec::with_capacity(MAX_VOICES), next_id: 0 }
     }
 
-    /// Starts a note that lasts up to a song position. What sounds on the same key ends first: most
-    /// instruments have one voice for each key. `false` if the host takes no more events.
+    /// Starts a note that lasts until a song position. A note that sounds on the same key ends
+    /// first, because most instruments have one voice per key. Returns `false` if the host takes no
+    /// more events.
     pub(super) fn start(
         &mut self,
         (channel, key, velocity): (u8, u8, u8),
@@ -63,7 +64,7 @@ impl Voices {
         if !sink.note_on(time, voice, velocity) {
             return false;
         }
-        // CLAP's numbers are not negative.
+        // CLAP's note ids are not negative.
         self.next_id = (self.next_id + 1) & 0x7fff_ffff;
         self.sounding.push(Sounding { voice, end });
         true
@@ -75,8 +76,8 @@ impl Voices {
         ends.min_by(f64::total_cmp)
     }
 
-    /// Ends all notes whose end is at or before a song position. `false` if the host takes no more
-    /// events; they are ended as soon as it does.
+    /// Ends all notes whose end is at or before a song position. Returns `false` if the host takes
+    /// no more events; the remaining notes are ended as soon as it does.
     pub(super) fn end_at(&mut self, position: f64, time: u32, sink: &mut impl Sink) -> bool {
         while let Some(at) = self.sounding.iter().position(|s| s.end <= position) {
             if !self.stop(at, time, sink) {
@@ -86,7 +87,7 @@ impl Voices {
         true
     }
 
-    /// Marks all notes as ended, wherever the song goes.
+    /// Marks all notes as ended, regardless of the song position.
     pub(super) fn release(&mut self) {
         self.sounding.iter_mut().for_each(|s| s.end = f64::NEG_INFINITY);
     }
@@ -104,7 +105,7 @@ impl Voices {
 mod tests {
     use super::*;
 
-    /// Takes a number of events, and then no more.
+    /// Accepts a limited number of events.
     #[derive(Default)]
     struct Room {
         left: usize,

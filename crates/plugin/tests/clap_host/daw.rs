@@ -21,21 +21,21 @@ use crate::song::{RATE, Song, tick};
 
 /// The longest block.
 pub(crate) const MAX_BLOCK: u32 = 4096;
-/// Samples of a usual block.
+/// Number of samples of a typical block.
 pub(crate) const BLOCK: u32 = 512;
-/// Events that a host takes in a block.
+/// Maximum number of events that the host takes per block.
 const MAX_EVENTS: usize = 4096;
 
-/// A change of a parameter: the sample of the block, which, and to what.
+/// A parameter change: the sample within the block, the parameter, the value.
 pub(crate) type Change = (u32, ParamId, f64);
 
 pub(crate) struct Daw {
     instance: PluginInstance<TestHost>,
     processor: Option<StartedPluginAudioProcessor<TestHost>>,
     pub(crate) song: Song,
-    /// All that was heard.
+    /// All events that were received.
     pub(crate) heard: Vec<Heard>,
-    /// The notes that sound, by their numbers: what they are, and since when.
+    /// The sounding notes by number, with the events that started them.
     sounding: BTreeMap<u32, Heard>,
     room: Room,
     input: EventBuffer,
@@ -46,7 +46,8 @@ pub(crate) struct Daw {
 }
 
 impl Daw {
-    /// A new song with the plug-in of a model, active, that renders offline: it waits for music.
+    /// A new song with an active plug-in for a model, rendering offline, so that it waits for
+    /// music.
     pub(crate) fn offline(model: &str) -> Self {
         let mut daw = Self::new(model);
         daw.render(RenderMode::Offline);
@@ -61,7 +62,7 @@ impl Daw {
         daw
     }
 
-    /// The same, when the first phrase of some settings has played.
+    /// The same, after the first phrase with these settings has played.
     pub(crate) fn live_with_music(model: &str, settings: &[(ParamId, f64)]) -> Self {
         let mut daw = Self::offline(model);
         daw.set(settings);
@@ -154,7 +155,7 @@ impl Daw {
         serde_json::from_slice(&self.save()).unwrap()
     }
 
-    /// Whether the plug-in took a state.
+    /// Loads a state; returns whether the plug-in accepted it.
     pub(crate) fn load(&mut self, mut bytes: &[u8]) -> bool {
         let handle = self.instance.plugin_handle();
         let is_taken =
@@ -178,7 +179,7 @@ impl Daw {
         }
     }
 
-    /// Sets parameters in a block in which the song stands.
+    /// Sets parameters in a block while the song is stopped.
     pub(crate) fn set(&mut self, changes: &[(ParamId, f64)]) {
         let changes: Vec<Change> = changes.iter().map(|(param, v)| (0, *param, *v)).collect();
         let was_playing = std::mem::replace(&mut self.song.is_playing, false);
@@ -186,7 +187,7 @@ impl Daw {
         self.song.is_playing = was_playing;
     }
 
-    /// Processes samples with changes of parameters, in one block or, where the song repeats, two.
+    /// Processes samples with parameter changes, in one block, or in two if the song loops.
     pub(crate) fn advance(&mut self, n: u32, changes: &[Change]) {
         let wraps = |song: &Song| {
             let (start, stop) = song.repeat.filter(|_| song.is_playing)?;
@@ -214,7 +215,7 @@ impl Daw {
         }
     }
 
-    /// A block with a signature that no song has; the song does not move on.
+    /// Processes a block with an invalid time signature; the song does not advance.
     pub(crate) fn strange_block(&mut self, n: u32, signature: (u16, u16)) {
         let mut transport = self.song.transport(0);
         (transport.time_signature_numerator, transport.time_signature_denominator) = signature;
@@ -226,7 +227,7 @@ impl Daw {
         self.process(n, &transport);
     }
 
-    /// Processes a block, checks what was heard, and moves the song on.
+    /// Processes a block, checks its events, and advances the song.
     fn block(&mut self, n: u32, changes: &[Change]) {
         let transport = self.song.transport(0);
         self.input.clear();
@@ -299,7 +300,7 @@ impl Daw {
         assert!(oldest.unwrap_or(0) < longest, "stuck: {:?}", self.sounding);
     }
 
-    /// The first sample of the next block, since the test began.
+    /// Number of the first sample of the next block since the start of the test.
     pub(crate) fn now(&self) -> u64 {
         self.now
     }

@@ -1,4 +1,4 @@
-//! A host of plug-ins, as CLAP sees it: entry, callbacks, lists of events.
+//! A CLAP host: entry, callbacks, event lists.
 
 use std::ffi::CStr;
 use std::path::Path;
@@ -81,7 +81,7 @@ pub(crate) struct Heard {
     pub(crate) time: u32,
 }
 
-/// A host's list of events; it has room for a number of them.
+/// A host's event list with limited capacity.
 pub(crate) struct Room {
     pub(crate) events: Vec<Heard>,
     pub(crate) size: usize,

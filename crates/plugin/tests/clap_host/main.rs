@@ -1,8 +1,8 @@
-//! The plug-in in a host of plug-ins, in one process: what a DAW does, and what it hears.
+//! The plug-in in a test host in the same process: what a DAW does, and what it receives.
 //!
-//! In every block, whatever a test is about, the host checks what every host relies on: events are
-//! sorted and within the block, each note that starts ends once, nothing sounds while the song
-//! stands, and the plug-in allocates and frees nothing ([`daw::Daw::advance`]).
+//! In every block of every test, the host checks what all hosts rely on: events are sorted and
+//! within the block, each note that starts ends exactly once, nothing sounds while the song is
+//! stopped, and the plug-in neither allocates nor frees memory ([`daw::Daw::advance`]).
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod daw;
@@ -17,6 +17,6 @@ mod transport;
 
 use nice_assert_no_alloc::AllocDisabler;
 
-/// Ends the tests when the plug-in allocates on the audio thread.
+/// Aborts the tests if the plug-in allocates on the audio thread.
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;

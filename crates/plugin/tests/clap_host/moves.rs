@@ -23,7 +23,7 @@ const PARAMS: [ParamId; 10] = [
     ParamId::Dial(Attribute::Loudness),
 ];
 
-/// Some automation of a block, in order.
+/// Random automation for a block, in order.
 fn automation(rng: &mut ChaCha8Rng, n: u32) -> Vec<Change> {
     let mut times: Vec<u32> = (0..rng.random_range(1..6)).map(|_| rng.random_range(0..n)).collect();
     times.sort_unstable();
@@ -33,7 +33,7 @@ fn automation(rng: &mut ChaCha8Rng, n: u32) -> Vec<Change> {
             ParamId::Style => rng.random_range(0.0..10.0),
             ParamId::Variation => rng.random_range(0.0..4.0),
             ParamId::Temperature => rng.random_range(0.1..2.0),
-            // Short phrases are made soonest.
+            // Short phrases take the least time to compose.
             ParamId::Length => rng.random_range(0.0..2.0),
             ParamId::Transpose => rng.random_range(-24.0..24.0),
             ParamId::Lock => f64::from(rng.random_bool(0.2)),
@@ -89,7 +89,7 @@ fn a_thousand_random_moves_leave_no_note_behind() {
             17 => daw.set_room(rng.random_range(0..8)),
             _ => changes = automation(&mut rng, n),
         }
-        // Tempos that a ramp has left.
+        // A ramp may have led to an extreme tempo.
         daw.song.tempo = daw.song.tempo.clamp(20.0, 400.0);
         if daw.song.tempo_per_sample != 0.0 && !(25.0..390.0).contains(&daw.song.tempo) {
             daw.song.tempo_per_sample = 0.0;
@@ -101,7 +101,7 @@ fn a_thousand_random_moves_leave_no_note_behind() {
         daw.set_room(4096);
         n_sounded += usize::from(daw.n_sounding() > 0);
         if step % 20 == 0 {
-            // Some of the time, new music is ready.
+            // Now and then, gives the generator time to finish new music.
             std::thread::sleep(Duration::from_millis(20));
         }
     }

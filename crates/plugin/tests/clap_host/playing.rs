@@ -8,7 +8,7 @@ use crate::daw::{BLOCK, Daw};
 use crate::host::Heard;
 use crate::song::tick;
 
-/// Two bars a phrase, which are made soonest.
+/// Phrases of two bars, which take the least time to compose.
 const SHORT: (ParamId, f64) = (ParamId::Length, 0.0);
 
 /// The onsets of a saved phrase that begins at a tick of the song.
@@ -104,7 +104,7 @@ fn settings_make_other_music_and_the_same_settings_the_same() {
         assert_ne!(play(&[(param, value)]), usual, "{param:?}");
         assert_eq!(play(&[(param, default)]), usual, "{param:?}");
     }
-    // More of it is more of it, over several draws.
+    // A higher density gives more notes, over several draws.
     let mut count = |density: f64| -> usize {
         let of = |seed: i32| {
             let seed = (ParamId::Variation, f64::from(seed));
@@ -187,7 +187,7 @@ fn in_real_time_the_last_bars_go_on_until_there_are_new_ones() {
     let mut daw = Daw::live_with_music("drums", &[SHORT]);
     daw.song.beats = 0.0;
     daw.heard.clear();
-    // Much faster than real time, and with other settings all the time: the music never stops.
+    // Much faster than real time and with constantly changing settings, the music never stops.
     for bar in 0..64_i32 {
         daw.advance(BLOCK, &[(0, ParamId::Variation, f64::from(bar))]);
         daw.play_to(4.0 * f64::from(bar + 1));
@@ -228,19 +228,19 @@ fn in_real_time_new_settings_play_from_a_bar_line_on() {
         std::thread::sleep(std::time::Duration::from_millis(1));
         let is_over = was_before && daw.song.beats < 4.0 && daw.now() > start + 100_000;
         was_before = daw.song.beats >= 4.0;
-        // Two rounds after the new music has come.
+        // Two rounds after the new music has arrived.
         n_rounds += usize::from(is_over && daw.saved()["phrase"]["is_of_parameters"] == true);
     }
     let mut heard: Vec<Vec<(i64, u16)>> = Vec::new();
     for event in daw.heard.iter().filter(|event| event.is_on) {
-        // 50 samples a tick; the host goes on within a sample of the loop's end.
+        // A tick has 50 samples; the host continues within a sample of the loop's end.
         let tick = (event.at - start + 25) / 50;
         let bar = usize::try_from(tick / 1920).unwrap();
         heard.resize_with(heard.len().max(bar + 1), Vec::new);
         heard[bar].push((i64::try_from(tick % 1920).unwrap(), event.key));
     }
     heard.iter_mut().for_each(|bar| bar.sort_unstable());
-    // The last one is not over.
+    // The last round is incomplete.
     heard.pop();
     assert_eq!(heard[0], old[0], "the bar of the change");
     let first = (0..heard.len()).find(|at| heard[*at] == new[at % 2]).unwrap();

@@ -36,7 +36,7 @@ fn the_music_is_the_states_own_not_the_models() {
     daw.set(&[SHORT, (ParamId::Lock, 1.0)]);
     daw.play_to(8.0);
     let mut state = daw.saved();
-    // Music that this model would never make, as an older one may have.
+    // Music that this model would never compose, as if from an older one.
     let note = |at: u32| serde_json::json!([at, 3, 99, 240, 100]);
     state["phrase"]["notes"] = (0..8).map(|n| note(480 * n)).collect::<Vec<_>>().into();
     assert!(daw.load(state.to_string().as_bytes()));
@@ -74,7 +74,7 @@ fn music_of_an_unlocked_state_plays_where_it_did() {
     let project = daw.save();
     let mut state: serde_json::Value = serde_json::from_slice(&project).unwrap();
     assert_eq!(state["phrase"]["is_of_parameters"], true);
-    // A newer model would make something else here; the project has its own.
+    // A newer model would compose something else here; the project contains its own notes.
     state["phrase"]["notes"] = serde_json::json!([[0, 0, 60, 480, 80], [1920, 0, 62, 480, 80]]);
     let mut again = Daw::offline("poly");
     assert!(again.load(state.to_string().as_bytes()));

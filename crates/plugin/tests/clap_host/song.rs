@@ -15,9 +15,9 @@ pub(crate) struct Song {
     pub(crate) beats: f64,
     /// Quarter notes per minute.
     pub(crate) tempo: f64,
-    /// Change of the tempo with each sample.
+    /// Change of the tempo per sample.
     pub(crate) tempo_per_sample: f64,
-    /// Whether the plug-in is told of it.
+    /// Whether the plug-in is told about the change.
     pub(crate) tells_change: bool,
     /// The loop in quarter notes.
     pub(crate) repeat: Option<(f64, f64)>,

@@ -45,7 +45,7 @@ fn parameters_have_ranges_defaults_and_texts() {
     let handle = daw.instance().plugin_handle();
     let params = handle.get_extension::<PluginParams>().unwrap();
     let n = params.count(&handle);
-    // Seven of every model, and the eleven dials that this one has learned.
+    // Seven parameters of every model, and the eleven dials that this one has learned.
     assert_eq!(n, 18);
     let mut ids = BTreeSet::new();
     for index in 0..n {
@@ -66,7 +66,7 @@ fn parameters_have_ranges_defaults_and_texts() {
     }
     assert!(params.get_info(&handle, n, &mut ParamInfoBuffer::new()).is_none());
     assert_eq!(params.get_value(&handle, ClapId::new(9999)), None);
-    // Styles go by their names; texts that don't fit are cut.
+    // Styles are shown by name; texts that don't fit are truncated.
     let style = ClapId::new(ParamId::Style.id());
     let mut text = [0; 64];
     assert_eq!(params.value_to_text(&handle, style, 5.0, &mut text).unwrap(), b"hymn");

@@ -77,7 +77,7 @@ fn what_sounds_ends_after_sleep_and_reset_and_activation() {
         let n = daw.n_sounding();
         let before = daw.heard.len();
         pause(&mut daw);
-        // The song stands where it did.
+        // The song stops at the same position.
         daw.song.is_playing = false;
         daw.advance(BLOCK, &[]);
         assert_eq!((daw.n_sounding(), daw.heard.len() - before), (0, n));
@@ -162,7 +162,7 @@ fn the_tempo_moves_samples_and_not_the_music() {
     let usual = onsets(|_| {});
     assert_eq!(onsets(|daw| daw.song.tempo = 60.0), usual, "slower");
     assert_eq!(onsets(|daw| daw.song.tempo = 191.7), usual, "faster");
-    // From 120 to about 190 in the six seconds or so.
+    // The tempo rises from 120 to about 190 within about six seconds.
     assert_eq!(onsets(|daw| daw.song.tempo_per_sample = 70.0 / 240_000.0), usual, "a ramp");
 }
 

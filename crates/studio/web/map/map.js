@@ -19,8 +19,8 @@ import { View } from "./view.js";
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Window} Window */
 /**
- * What is under the pointer: a window of real music, a window of a piece, or a style. Of a style,
- * `place` is where the puck goes: the middle, if the pointer is on its name.
+ * What is under the pointer: a window of real music, a window of a piece, or a style. For a style,
+ * `place` is where the puck goes: the middle if the pointer is on its name.
  * @typedef {{ kind: "window", index: number, place: Point } | { kind: "take", take: Take, window:
  *   Window, place: Point } | { kind: "style", style: number, place: Point }} Hit
  */
@@ -33,7 +33,7 @@ const MAX_GENERATED = 1500;
 const HOVER_DELAY = 45;
 /** Milliseconds after the last movement until all points are drawn again. */
 const SETTLE_DELAY = 120;
-/** How much of their color points keep under regions. */
+/** Fraction of their color that points keep under regions. */
 const GROUND = 0.4;
 /** Number of frames whose times are recorded. */
 const N_FRAMES = 600;
@@ -77,7 +77,7 @@ export class MapView extends EventTarget {
    */
   names = [];
   /**
-   * What lies above the map.
+   * Boxes of the elements above the map.
    * @type {import("./regions.js").Box[]}
    */
   #covered = [];
@@ -160,7 +160,7 @@ export class MapView extends EventTarget {
     this.refresh();
   }
 
-  /** Where buttons lie above the map, in its pixels. */
+  /** Finds the buttons above the map, in its pixels. */
   #findCovered() {
     const map = this.#overlay.getBoundingClientRect();
     const bars = this.#overlay.parentElement?.querySelectorAll("#map-bar, #map-tools") ?? [];
@@ -182,7 +182,7 @@ export class MapView extends EventTarget {
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
-  /** The user moved the map; during the movement, frames may skip points. */
+  /** Called when the user moves the map; during the movement, frames may skip points. */
   movedBy() {
     this.#isMoving = true;
     clearTimeout(this.#settleTimer);
@@ -245,7 +245,7 @@ export class MapView extends EventTarget {
   }
 
   /**
-   * In the view of the whole map, points are the ground of the regions.
+   * In the view of the whole map, points are the background of the regions.
    * @param {string} style
    */
   #pixelOf(style) {
@@ -319,7 +319,7 @@ export class MapView extends EventTarget {
   }
 
   /**
-   * The pointer is over a pixel: shows a tooltip for what is there.
+   * Shows a tooltip for what is under the pointer.
    * @param {number} x
    * @param {number} y
    */
@@ -379,7 +379,7 @@ export class MapView extends EventTarget {
   }
 
   /**
-   * Plays what was hit; the puck moves there, and can be dragged on from there.
+   * Plays what was hit, and moves the puck there.
    * @param {Hit} hit
    */
   async playHit(hit) {

@@ -16,7 +16,7 @@ import { placeNames } from "./regions.js";
  * @property {Style[]} styles
  * @property {string | null} marked name of the highlighted style
  * @property {number | null} glowing number of the style under the pointer
- * @property {import("./regions.js").Box[]} covered what lies above the map
+ * @property {import("./regions.js").Box[]} covered boxes of the elements above the map
  * @property {Point[]} made positions of generated windows
  * @property {Point[]} chosen positions of the windows of the selected piece, in order
  * @property {number | null} progress playback position in the selected piece, 0 to 1
@@ -70,7 +70,7 @@ function ring(context, at, radius, stroke, width) {
 }
 
 /**
- * In the view of the whole map, regions with names come to the fore.
+ * In the view of the whole map, regions with names are emphasized.
  * @param {CanvasRenderingContext2D} context
  * @param {Scene} scene
  * @param {Set<number>} named

@@ -14,7 +14,7 @@ import { resampled } from "./plane.js";
 const MAX_ANCHORS = 12;
 
 /**
- * Music of the places along the path.
+ * Requests the music of the places along the path.
  * @param {App} app
  * @param {MapView} map
  * @param {number} nWindows
@@ -33,7 +33,7 @@ async function musicOfPlaces(app, map, nWindows, seed) {
 }
 
 /**
- * On a map whose places have no music: between the windows nearest to the path.
+ * Requests music between the windows nearest to the path, for a map whose places have no music.
  * @param {App} app
  * @param {MapView} map
  * @param {number} nWindows

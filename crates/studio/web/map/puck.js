@@ -1,5 +1,5 @@
 // @ts-check
-// The puck: a place on the map whose music plays. Dragging it asks for the music of its place, one
+// The puck: a place on the map whose music plays. Dragging it requests the music of its place, one
 // request at a time.
 
 import { LatestRequest, newSeed } from "../api.js";
@@ -13,11 +13,11 @@ import { placeOf } from "./plane.js";
 /** Milliseconds after the last key move until the result is added to the history. */
 const SETTLE_DELAY = 700;
 
-/** Where it lies at first, in standard deviations from the middle of a style. */
+/** Initial distance from the middle of a style, in standard deviations. */
 const START = 0.7;
-/** Milliseconds that a map is shown until the server prepares its places. */
+/** Milliseconds after a map is shown until the server prepares its places. */
 const WARM_UP_DELAY = 300;
-/** The seed at first: the map sounds the same whenever it is opened. */
+/** The initial seed, fixed so that the map sounds the same whenever it is opened. */
 const FIRST_SEED = 1;
 
 /** Events: `move`, `decoded`, `measured`. */
@@ -28,18 +28,18 @@ export class Puck extends EventTarget {
    */
   place = null;
   /**
-   * The latent of the music it was put on: there it sounds unchanged, and around it similar.
+   * The latent of the music that it was placed on, which sounds unchanged there and similar nearby.
    * @type {number[] | null}
    */
   held = null;
-  /** Where it was taken from. */
+  /** The source of that music. */
   origin = "the map";
   seed = FIRST_SEED;
   /** Number of decodings that were played. */
   nDecoded = 0;
   #app;
   /**
-   * What was selected before the puck was grabbed; undo returns to it.
+   * The selection before the puck was grabbed, which undo returns to.
    * @type {Take | null | undefined}
    */
   #before = undefined;
@@ -69,7 +69,7 @@ export class Puck extends EventTarget {
     );
     app.session.addEventListener("map", () => this.#onMap());
     app.session.addEventListener("dials", () => {
-      // Changes of dials are played immediately if the puck is what is playing.
+      // Changes of dials apply immediately if the puck's music is playing.
       if (this.#live && app.history.current === this.#live) this.#request();
     });
   }
@@ -84,7 +84,7 @@ export class Puck extends EventTarget {
   }
 
   #onMap() {
-    // On another map, it lies where its music lies.
+    // On another map, it moves to the position of its music.
     this.held = this.window?.z ?? this.held;
     if (!this.#inverse) this.place = null;
     else this.place = this.held ? placeOf(this.#inverse, this.held) : this.#start();
@@ -93,7 +93,8 @@ export class Puck extends EventTarget {
   }
 
   /**
-   * Lets the server choose the windows of all styles ahead, so that the first touch sounds at once.
+   * Lets the server choose the windows of all styles in advance, so that the first touch sounds
+   * immediately.
    */
   async #warmUp() {
     // One at a time, and not for maps that are shown for a moment: it is a long job of the server.
@@ -112,7 +113,7 @@ export class Puck extends EventTarget {
     await this.#app.api.post("/place", body, signal).catch(() => {});
   }
 
-  /** In the most common style, next to its name. */
+  /** The initial place: in the most common style, next to its name. */
   #start() {
     const { styles, map } = this.#app.session;
     const weight = (/** @type {number} */ index) => styles[index]?.weight ?? 0;
@@ -120,7 +121,7 @@ export class Puck extends EventTarget {
     if (!first) return { x: 0, y: 0 };
     const { x, y, axes, angle } = first;
     const [up, right] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))];
-    // Across the longer axis or along it, whatever leads down more than to the side.
+    // Along the more vertical axis of the ellipse, and down.
     const length = START * (up > right ? axes[1] : axes[0]);
     const direction = up > right ? angle - Math.PI / 2 : angle;
     const sign = Math.sin(direction) > 0 ? -1 : 1;
@@ -145,7 +146,7 @@ export class Puck extends EventTarget {
     this.#request();
   }
 
-  /** Releases the puck: what plays now is kept. */
+  /** Releases the puck and keeps what is playing. */
   release() {
     this.#isHeld = false;
     this.#settle();
@@ -234,8 +235,8 @@ export class Puck extends EventTarget {
   }
 
   /**
-   * Finds out what the music turned out as. It is played before, because measuring takes as long as
-   * making it.
+   * Measures the styles of the music. It plays first, because measuring takes as long as generating
+   * it.
    * @param {Take} live
    * @param {AbortSignal} signal
    */

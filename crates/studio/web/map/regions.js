@@ -8,11 +8,11 @@
 /** @typedef {{ left: number, top: number, right: number, bottom: number }} Box in pixels */
 /** @typedef {{ style: number, x: number, y: number, box: Box }} Name */
 
-/** A region ends so many standard deviations from its middle. */
+/** Distance from its middle at which a region ends, in standard deviations. */
 const REACH = 2;
 /** Pixels that a name may lie above or below the middle of its ellipse, from near to far. */
 const OFFSETS = [0, -18, 18, -36, 36];
-/** In the view of the whole map, names are only written where their ellipse is. */
+/** Number of offsets tried in the view of the whole map, where names stay on their ellipses. */
 const N_OVERVIEW_OFFSETS = 3;
 /** Half of the height of a name in pixels, and the space around the text for its dot. */
 const HALF_HEIGHT = 10;
@@ -32,8 +32,8 @@ function distanceSquared({ x, y, axes, angle }, place) {
 }
 
 /**
- * The style whose ellipse a place is deepest inside of, which is the one that sounds there; `null`
- * outside of all.
+ * The style in whose ellipse a place lies deepest, which is the one that sounds there; `null`
+ * outside all ellipses.
  * @param {Ellipse[]} ellipses
  * @param {Point} place
  */
@@ -49,14 +49,14 @@ export function styleAt(ellipses, place) {
 }
 
 /**
- * Places names at the middle of their ellipses, the most common styles first; where there is no
- * space, a style has none.
+ * Places names at the middle of their ellipses, the most common styles first. A style gets no name
+ * if there is no space.
  * @param {object} scene
  * @param {View} scene.view
  * @param {Ellipse[]} scene.ellipses
  * @param {Style[]} scene.styles
- * @param {Box[]} scene.covered what lies above the map
- * @param {number | null} scene.first number of a style that has a name in any case
+ * @param {Box[]} scene.covered boxes of the elements above the map
+ * @param {number | null} scene.first number of a style that always gets a name
  * @param {(text: string) => number} widthOf
  * @returns {Name[]}
  */

@@ -37,7 +37,7 @@ export class View {
     this.scale = this.#whole * zoom;
   }
 
-  /** Whether more or less the whole map is seen. */
+  /** Whether approximately the whole map is visible. */
   get isWhole() {
     return this.scale < WHOLE * this.#whole;
   }

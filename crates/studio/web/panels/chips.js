@@ -87,7 +87,7 @@ export class Chips extends EventTarget {
   }
 
   /**
-   * Chooses styles by their names, if there are any of them.
+   * Chooses the styles with these names, if any of them exist.
    * @param {string[]} names
    */
   choose(names) {

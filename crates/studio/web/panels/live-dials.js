@@ -1,6 +1,6 @@
 // @ts-check
-// Applies changes of the dials to the piece that is playing: of several versions the server returns
-// the one nearest to what the dials ask for, which takes over in time with the beat.
+// Applies changes of the dials to the piece that is playing: among several versions, the server
+// returns the one nearest to the requested values, which takes over in time with the beat.
 
 import { LatestRequest, newSeed } from "../api.js";
 import { inKeys } from "../state/notes.js";
@@ -70,7 +70,7 @@ export class LiveDials {
     if (current !== base && current !== this.#live) return;
     const signed = (/** @type {number} */ by) =>
       `${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(1)}`;
-    // What was reached, next to what was asked for.
+    // The reached values, next to the requested ones.
     const shifts = attributes.map(({ name, by }, i) => {
       const found = moved[i];
       const reached = found === null || found === undefined ? "?" : signed(found);

@@ -128,7 +128,7 @@ export class MakePanel {
     this.#drawWeights();
   }
 
-  /** What a reload keeps. */
+  /** The choices that survive a reload. */
   get choices() {
     return {
       chosen: [...this.#chips.chosen],

@@ -39,7 +39,7 @@ export class MixPanel {
     el("option", { value: "transport" }, "Keeping its character (transport)"),
     el("option", { value: "interpolate" }, "Straight to the style (interpolation)"),
   );
-  /** Which track and which bars of the file are used. */
+  /** The track and the bars of the file that are used. */
   #track = el("select", { id: "mix-track" });
   #first = el("select", { id: "mix-first" });
   #last = el("select", { id: "mix-last" });
@@ -53,7 +53,7 @@ export class MixPanel {
   /** @type {File | null} */
   #file = null;
   /**
-   * All of the track.
+   * The whole track.
    * @type {Take | null}
    */
   #whole = null;
@@ -174,7 +174,7 @@ export class MixPanel {
   /**
    * Offers the tracks of the file, and the bars of the chosen one.
    * @param {import("../types.js").Tune} tune
-   * @param {number} [track] the one that was asked for
+   * @param {number} [track] the requested one
    */
   #offer({ tracks, piece }, track) {
     const { window_bars } = this.#app.model;
@@ -192,7 +192,7 @@ export class MixPanel {
     this.#choice.hidden = tracks.length < 2 && bars.length < 2;
   }
 
-  /** Takes some bars of the track instead of all. */
+  /** Uses some bars of the track instead of all. */
   #useBars() {
     const whole = this.#whole;
     if (!whole) return;

@@ -58,7 +58,7 @@ export class StylesPanel {
   }
 
   /**
-   * Proposes a style of files.
+   * Proposes a new style from files.
    * @param {File[]} files
    */
   addFiles(files) {

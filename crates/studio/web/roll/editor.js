@@ -86,7 +86,7 @@ export class Editor {
     return this.#app.history.current;
   }
 
-  /** Of the meter of the piece. */
+  /** Steps per bar, by the meter of the piece. */
   get #stepsPerBar() {
     const { model } = this.#app;
     const take = this.#take;
@@ -171,7 +171,7 @@ export class Editor {
   }
 
   /**
-   * Notes in the scale of the piece, if edits keep to it.
+   * Moves notes into the scale of the piece, if edits keep to it.
    * @param {Note[]} notes
    * @param {number} [direction] where they were moved: up or down
    */
@@ -258,7 +258,7 @@ export class Editor {
     if (note) {
       const edge = this.#edgeWidth(note);
       const kind = this.roll.x(note.end) - x <= edge ? "length" : "move";
-      // A note of the selection takes the others with it.
+      // Dragging a selected note moves the whole selection.
       const isSelected = this.selection.includes(note);
       this.selection = isSelected
         ? [...this.selection.filter((other) => other !== note), note]

@@ -62,7 +62,7 @@ export class Listening extends EventTarget {
   }
 
   /**
-   * A take was edited.
+   * Handles an edit of a take.
    * @param {Take} take
    */
   changed(take) {
@@ -86,14 +86,14 @@ export class Listening extends EventTarget {
   async #ask(take, signal) {
     const { api, model } = this.#app;
     const { notes } = take;
-    // Further voices, which a mix adds, are not of the model.
+    // Additional voices, as in a mix, don't belong to the model.
     const nVoices = Math.max(1, model.voices.length);
     const stretches = split(
       notes.filter(({ voice }) => voice < nVoices),
       windowSteps(take, model.window_steps),
     );
     if (stretches.length > model.limits.n_windows) return;
-    // The model knows the music in its own key.
+    // The model reads music in its own key.
     const isDrum = (/** @type {Note} */ note) => this.#app.player.isDrum(note);
     const keys = stretches.map((_, i) => take.windows[i]?.key ?? 0);
     const windows = stretches.map((notes, i) => ({

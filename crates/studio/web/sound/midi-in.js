@@ -1,5 +1,5 @@
 // @ts-check
-// Listens to a MIDI device: its keys sound and can be recorded, and its clock can lead.
+// Listens to a MIDI device: its keys sound and can be recorded, and its clock can set the tempo.
 
 const NOTE_ON = 0x90;
 const NOTE_OFF = 0x80;
@@ -9,11 +9,11 @@ const CONTINUE = 0xfb;
 const STOP = 0xfc;
 /** Clock messages per quarter note; the tempo is that of the last quarter note. */
 const CLOCKS = 24;
-/** Tempos that a clock can give; outside, it has paused. */
+/** Plausible tempos of a clock; outside this range, it has paused. */
 const QPM = [20, 400];
-/** A change of tempo below this is the trembling of clocks. */
+/** Smaller changes of tempo are jitter of the clock. */
 const LEAST_CHANGE = 0.4;
-/** Milliseconds of a held key, if it is never released. */
+/** Maximum duration of a key that is never released, in milliseconds. */
 const MAX_HELD = 30_000;
 
 /**
@@ -23,7 +23,7 @@ const MAX_HELD = 30_000;
  */
 export class MidiIn extends EventTarget {
   /**
-   * When keys were pressed.
+   * Times when keys were pressed.
    * @type {Map<number, number>}
    */
   #held = new Map();

@@ -1,8 +1,8 @@
 // @ts-check
 // Sends notes and MIDI clock to a MIDI device, if the browser permits it.
 //
-// A message that is handed over with a time ahead can't be taken back, so that a note could begin
-// after Stop. Therefore messages wait here until they are due, and Stop forgets those that wait.
+// A message that was handed over with a future time can't be taken back, so a note could start
+// after Stop. Therefore messages wait here until they are due, and Stop discards those that wait.
 
 /** @typedef {import("../types.js").Note} Note */
 /** @typedef {{ at: number, bytes: number[] }} Message `at` in milliseconds of the page */
@@ -23,8 +23,8 @@ export const CLOCKS = 24;
 /** Milliseconds by which a message may be early: less than timers can wait. */
 const EARLY = 1;
 /**
- * Timers of a page that is not seen run once per second; only then are messages handed over ahead,
- * by so many milliseconds.
+ * Milliseconds by which messages are handed over ahead while the page is hidden, because its timers
+ * then run only once per second.
  */
 const AHEAD_HIDDEN = 1500;
 
@@ -33,12 +33,12 @@ export class MidiOut {
   /** @type {Message[]} in order of time */
   #waiting = [];
   /**
-   * Channels and pitches of notes that were begun and not ended.
+   * Channels and pitches of sounding notes.
    * @type {Map<string, [number, number]>}
    */
   #on = new Map();
   /**
-   * Channels that were played on since the last stop.
+   * Channels used since the last stop.
    * @type {Set<number>}
    */
   #channels = new Set();
@@ -78,7 +78,7 @@ export class MidiOut {
   }
 
   /**
-   * Starts the clock of devices that follow.
+   * Starts the clock for devices that follow it.
    * @param {number} inSeconds from now
    * @param {number} sixteenths position in the piece
    */
@@ -103,11 +103,11 @@ export class MidiOut {
     }
   }
 
-  /** Ends all notes now; none that waits begins. Stops devices that follow. */
+  /** Ends all notes now, discards waiting ones, and stops devices that follow the clock. */
   stop() {
     this.#waiting = [];
     this.#flush();
-    // What browsers have not sent yet.
+    // Discards what the browser has not sent yet.
     const port = /** @type {MIDIOutput & { clear?: () => void }} */ (this.port);
     port.clear?.();
     const now = performance.now();
@@ -124,8 +124,8 @@ export class MidiOut {
   }
 
   /**
-   * Ends all notes at a time, because others take over: of what waits, notes that begin later are
-   * forgotten.
+   * Ends all notes at a time, because others take over; waiting notes that start later are
+   * discarded.
    * @param {number} inSeconds from now
    */
   silence(inSeconds) {

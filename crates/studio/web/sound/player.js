@@ -22,9 +22,9 @@ const AHEAD_HIDDEN = 2.2;
 const INTERVAL = 25;
 /** Seconds before the first note. */
 const LEAD = 0.05;
-/** The program of voices that a mix adds, to tell them from the tune: a flute. */
+/** The program of the voices that a mix adds, to distinguish them from the tune: a flute. */
 const SECOND = 73;
-/** Velocity of the notes of pieces that have none of their own. */
+/** Default velocity of notes. */
 const VELOCITY = 88;
 /** Seconds after the end for the last notes to decay. */
 const TAIL = 0.8;

@@ -1,6 +1,6 @@
 // @ts-check
-// Keeps all pieces across reloads, pages and browsers: the server keeps them, per model. Nothing is
-// dropped; what can't be kept is reported.
+// Keeps all pieces across reloads, pages and browsers: the server stores them, per model. Pieces
+// that can't be stored are reported.
 
 import { loadSetting } from "../ui/theme.js";
 import { openProject } from "./project.js";
@@ -10,7 +10,7 @@ import { Store } from "./store.js";
 /** @typedef {import("./history.js").History} History */
 /** @typedef {import("../types.js").Take} Take */
 
-/** Where earlier versions of the page kept the latest pieces. */
+/** The key under which earlier versions of the page stored the latest pieces. */
 const EARLIER = "controlgen.history";
 /** Milliseconds from the last edit to when it is stored. */
 const DELAY = 150;
@@ -58,7 +58,8 @@ class Autosave {
     store.addEventListener("news", () => app.attempt(() => this.#merge()));
     this.#history.addEventListener("change", () => {
       clearTimeout(this.#timer);
-      // A page that is being closed may have no time for what is new; edits come in quick succession.
+      // New pieces are stored immediately, because a page that is being closed may have no time;
+      // edits come in quick succession, so they are stored together.
       const isNew = this.#history.takes.some(({ id }) => !this.#stored.has(id));
       this.#timer = Number(setTimeout(() => this.#write(), isNew ? 0 : DELAY));
     });
@@ -138,7 +139,7 @@ class Autosave {
     await this.#write();
   }
 
-  /** Takes over what other pages stored. Changes of this page that are not stored yet stay. */
+  /** Merges what other pages stored. Changes of this page that are not stored yet are kept. */
   async #merge() {
     const { changed, removed } = await this.#store.news();
     if (!changed.length && !removed.length) return;

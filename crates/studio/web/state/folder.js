@@ -7,7 +7,7 @@ const HANDLES = "handles";
 const KEY = "folder";
 
 /**
- * What TypeScript does not know yet of folders.
+ * Methods of folders that TypeScript does not know yet.
  * @typedef {FileSystemDirectoryHandle & {
  *   requestPermission?: (options: { mode: "readwrite" }) => Promise<string>
  * }} Folder
@@ -44,7 +44,7 @@ function withHandles(use) {
 }
 
 /**
- * The folder, which the user is asked for the first time, or if `again`. Browsers ask for
+ * Returns the folder, asking the user for it the first time, or if `again` is set. Browsers ask for
  * permission once per visit.
  * @param {boolean} again
  * @returns {Promise<Folder>}

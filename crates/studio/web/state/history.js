@@ -93,8 +93,8 @@ export class History extends EventTarget {
   }
 
   /**
-   * Takes over takes that were stored before, or by another page, without an undo step. Those with
-   * a known id are changed in place; others are sorted in by the time when they were made.
+   * Merges takes that were stored earlier or by another page, without an undo step. Those with a
+   * known id are changed in place; others are inserted by the time when they were made.
    * @param {Take[]} takes newest first
    * @param {string[]} removed ids
    */
@@ -137,7 +137,7 @@ export class History extends EventTarget {
   }
 
   /**
-   * Adds a step that was done already, for example on the server.
+   * Adds a step that has already been done, for example on the server.
    * @param {Step} step
    */
   record(step) {

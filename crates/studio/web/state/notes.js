@@ -53,8 +53,7 @@ function within(value, low, high) {
 /** @typedef {{ steps?: number, semitones?: number, longer?: number }} Change */
 
 /**
- * Moves and lengthens notes, within the limits of the piece and the keyboard: together, as far as
- * all of them can.
+ * Moves and lengthens notes together, as far as all of them stay within the piece and the keyboard.
  * @param {Note[]} notes
  * @param {Change} by
  * @param {number} nSteps
@@ -80,8 +79,8 @@ export function allChanged(notes, { steps = 0, semitones = 0, longer = 0 }, nSte
 }
 
 /**
- * The steps of the windows of a piece, which depend on its meter. Pieces without windows, and those
- * that were stored before windows had a length, have windows of the model's usual length.
+ * The lengths of the windows of a piece in steps, which depend on its meter. Pieces without
+ * windows, and those stored before windows had a length, have windows of the model's usual length.
  * @param {{ n_steps: number, windows: { n_steps?: number }[] }} piece
  * @param {number} usual
  */
@@ -122,7 +121,8 @@ export function notesOfWindows(stretches) {
 }
 
 /**
- * Windows in a key: semitones above that of their tokens. Drums stay.
+ * Transposes windows to the given keys, in semitones above that of their tokens; drums are
+ * unchanged.
  * @param {Window[]} windows
  * @param {number[]} keys one for each window
  * @param {(note: Note) => boolean} isDrum

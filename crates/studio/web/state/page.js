@@ -1,5 +1,6 @@
 // @ts-check
-// What a reload keeps besides the pieces: the selection, the tab, the dials and the choices.
+// The state that survives a reload in addition to the pieces: the selection, the tab, the dials and
+// the choices.
 
 import { loadSetting, saveSetting } from "../ui/theme.js";
 
@@ -19,7 +20,7 @@ import { loadSetting, saveSetting } from "../ui/theme.js";
  */
 
 const KEY = "controlgen.page";
-/** Milliseconds after the last change. */
+/** Milliseconds after the last change until the state is stored. */
 const DELAY = 200;
 const PROJECTIONS = ["pca", "lda", "neighbours"];
 

@@ -54,7 +54,7 @@ function numbers(value) {
 }
 
 /**
- * Returns memberships, or none for anything else: older projects have them by the place of each
+ * Returns memberships, or none for anything else. Older projects store them by the position of each
  * style in the list, which may have changed.
  * @param {unknown} value
  * @returns {import("../types.js").Memberships}
@@ -90,7 +90,7 @@ function sections(value) {
 }
 
 /**
- * Reads a piece, which may come from anywhere; `null` if it is none.
+ * Reads a piece from an untrusted source; `null` if it is not a piece.
  * @param {unknown} value
  * @param {Model} model
  * @param {boolean} isOtherModel whether its latents are those of another model
@@ -142,7 +142,7 @@ export function takeFrom(value, model, isOtherModel) {
 }
 
 /**
- * Parses and validates a project, which may come from anywhere.
+ * Parses and validates a project from an untrusted source.
  * @param {string} text
  * @param {Model} model
  * @returns {{ takes: Take[], current: Take | null, isOtherModel: boolean }} whether the project was

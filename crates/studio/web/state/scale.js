@@ -15,7 +15,7 @@ export const KEYS = /** @type {[number, string][]} */ ([
 ]);
 
 /**
- * The tonic of the major scale that most of the sounding time is in; that of the piece's own key,
+ * The tonic of the major scale that contains most of the sounding time, or that of the piece's key
  * if the model's music has one.
  * @param {Take} take
  * @param {boolean} hasKey
@@ -31,7 +31,7 @@ export function tonicOf(take, hasKey, isDrum) {
 }
 
 /**
- * The nearest pitch in a major scale, in a direction or, with 0, the lower of both.
+ * The nearest pitch in a major scale, in a direction; with 0, the lower of both neighbors.
  * @param {number} pitch
  * @param {number} tonic
  * @param {number} [direction]
@@ -39,7 +39,7 @@ export function tonicOf(take, hasKey, isDrum) {
 export function inScale(pitch, tonic, direction = 0) {
   const isIn = (/** @type {number} */ value) => MAJOR.includes((((value - tonic) % 12) + 12) % 12);
   if (isIn(pitch)) return pitch;
-  // Of two neighbors of a tone that is not in the scale, both are.
+  // Both neighbors of a pitch outside the scale are in the scale.
   const next = direction > 0 ? pitch + 1 : pitch - 1;
   return next >= 0 && next <= 127 ? next : pitch;
 }

@@ -1,6 +1,6 @@
 // @ts-check
-// The sections of a piece, and changes of their order. Each returns what changes of the piece, and
-// leaves the piece as it is.
+// The sections of a piece and operations on them. Each operation returns the changes, and leaves
+// the piece unchanged.
 
 import { inKeys, notesOfWindows, split, windowSteps } from "./notes.js";
 
@@ -18,7 +18,7 @@ export function lettersOf(form) {
 }
 
 /**
- * The sections of a new piece: those of the form that was asked for, or a section for each window
+ * The sections of a new piece: those of the requested form, or a section for each window
  * with the letters of the form it has.
  * @param {string} asked
  * @param {string | null} form
@@ -46,7 +46,7 @@ function letter(i) {
 }
 
 /**
- * The sections of a piece: all of its windows are in one.
+ * The sections of a piece; by default, each window is one.
  * @param {Take} take
  * @returns {Section[]}
  */
@@ -64,7 +64,7 @@ export function windowsBefore(sections, i) {
 }
 
 /**
- * Puts a piece together of its stretches in another order.
+ * Assembles a piece from its sections in another order.
  * @param {Take} take
  * @param {{ section: Section, from: number }[]} order sections, and where each begins in the piece,
  *   in windows
@@ -123,7 +123,7 @@ export function removed(take, i) {
 }
 
 /**
- * Windows of a piece replaced by others, which sound in the keys of those they replace.
+ * Replaces windows of a piece by others, which sound in the keys of those they replace.
  * @param {Take} take
  * @param {number[]} numbers
  * @param {Window[]} instead
@@ -150,7 +150,7 @@ export function replaced(take, numbers, instead, isDrum) {
 }
 
 /**
- * Names of sections that are drawn again: a new letter, or another variation of theirs.
+ * Names of redrawn sections: a new letter, or another variation of the same letter.
  * @param {Section[]} sections
  * @param {number[]} which
  * @param {boolean} areVaried

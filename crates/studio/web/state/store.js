@@ -1,7 +1,6 @@
 // @ts-check
-// Where pieces are kept: on the server, in the user's data folder, so that they outlive this
-// browser. What the server does not have yet, because it is gone or can't keep it, waits in the
-// browser's database, IndexedDB.
+// Stores pieces on the server, in the user's data folder, so that they outlive this browser.
+// Changes that the server can't store at the moment wait in the browser's database, IndexedDB.
 
 import { ApiError } from "../api.js";
 import { takeFrom } from "./project.js";
@@ -28,7 +27,9 @@ import { takeFrom } from "./project.js";
 
 const DATABASE = "controlgen.studio";
 const PIECES = "pieces";
-/** Maximum length of the pieces that are sent at once, in characters, unless it is only one. */
+/**
+ * Maximum total length of pieces sent in one request, in characters, unless it is a single piece.
+ */
 const MAX_SENT = 1_000_000;
 
 /**
@@ -86,7 +87,7 @@ export class Store extends EventTarget {
     this.#others.addEventListener("message", ({ data }) => {
       if (data === model.hash) news();
     });
-    // Other browsers can't say so: whoever comes back to this page sees what they did.
+    // Other browsers can't notify this page, so it checks for changes when the user returns to it.
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) news();
     });
@@ -124,7 +125,7 @@ export class Store extends EventTarget {
   }
 
   /**
-   * What was changed on the server since it was last asked.
+   * Returns the changes on the server since the last call.
    * @returns {Promise<{ changed: Stored[], removed: string[], unreadable: string[] }>}
    */
   async news() {
@@ -157,8 +158,8 @@ export class Store extends EventTarget {
   }
 
   /**
-   * Keeps and removes pieces: at once in the browser's database, because a page that is being
-   * closed has no time for the server, and from there on the server.
+   * Stores and removes pieces: first in the browser's database, because a page that is being closed
+   * has no time for the server, and from there on the server.
    * @param {Stored[]} changed
    * @param {string[]} removed ids
    */
@@ -174,7 +175,7 @@ export class Store extends EventTarget {
     try {
       await this.#put(records);
     } catch (failure) {
-      // Then it is the server or nothing.
+      // Without a database, only the server is left.
       await this.#send(records).catch((error) => {
         const why = error instanceof Error ? error.message : String(error);
         const isFull = failure instanceof DOMException && failure.name === "QuotaExceededError";
@@ -186,7 +187,7 @@ export class Store extends EventTarget {
     this.#deliver();
   }
 
-  /** Sends what waits, until nothing does. If it can't be sent now, it waits on. */
+  /** Sends all waiting changes. Those that can't be sent now keep waiting. */
   async #deliver() {
     this.#hasMore = true;
     if (this.#isDelivering) return;
@@ -221,7 +222,7 @@ export class Store extends EventTarget {
       /** @type {{ epoch: number, revision: number }} */
       const now = await this.#api.post("/pieces", { changed, removed });
       this.refusal = "";
-      // Others' changes in between are still to be asked for.
+      // Changes by others in between still have to be requested.
       const { epoch, revision } = this.#seen ?? { epoch: 0, revision: 0 };
       if (epoch === now.epoch && revision + sent.length === now.revision) this.#seen = now;
       await this.#forget(sent).catch(() => {});
@@ -240,7 +241,7 @@ export class Store extends EventTarget {
     if (!this.#database) return [];
     const pieces = this.#database.transaction(PIECES).objectStore(PIECES);
     const found = await resultOf(pieces.index("model").getAll(this.#model.hash));
-    // Earlier versions kept pieces here alone, without an id of their own.
+    // Earlier versions kept pieces only here, without a separate id.
     return found.map((record) => ({ ...record, id: record.id ?? record.take.id }));
   }
 

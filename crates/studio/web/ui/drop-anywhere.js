@@ -1,5 +1,5 @@
 // @ts-check
-// Files that are dropped anywhere on the page: asks what they are for.
+// Files that are dropped anywhere on the page: asks the user what to do with them.
 
 import { el, fill } from "../dom.js";
 

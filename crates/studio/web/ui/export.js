@@ -96,7 +96,7 @@ export function dragHandle(app) {
   );
   /** @type {{ key: string, url: string, name: string } | null} */
   let ready = null;
-  // The file has the notes, the tempo and the title of the moment.
+  // The file must match the current notes, tempo and title.
   const keyOf = (/** @type {Take} */ take) => JSON.stringify(body(take));
   const prepare = async () => {
     const take = app.history.current;
@@ -112,7 +112,7 @@ export function dragHandle(app) {
   };
   for (const event of ["change", "current"]) {
     app.history.addEventListener(event, () => {
-      // A change while the pointer is there, for example of the tempo by keys.
+      // The piece may change while the pointer is there, for example its tempo by keys.
       if (ready && handle.matches(":hover")) prepare();
     });
   }

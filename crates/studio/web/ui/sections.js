@@ -13,9 +13,9 @@ import {
 /** @typedef {import("../types.js").Take} Take */
 /** @typedef {import("../types.js").Window} Window */
 
-/** How alike a variation is to what it varies. */
+/** Likeness of a variation to the original. */
 const LIKENESS = 0.7;
-/** Pixels that a section is moved before it is dragged. */
+/** Pixels that the pointer moves before a section is dragged. */
 const SLACK = 6;
 
 /** @param {App} app */
@@ -328,7 +328,7 @@ class SectionRow {
     this.#edit({ ...change, sections: renamed, seed }, label);
   }
 
-  /** Marks the section that is heard. */
+  /** Marks the section that is playing. */
   #follow() {
     cancelAnimationFrame(this.#frame);
     const take = this.#take;

@@ -44,7 +44,7 @@ export function shapeMenu(app, editor) {
     const take = history.current;
     if (!take) return;
     const notes = transposed(app, take, by);
-    // Of music in one key, only the key in which it sounds changes.
+    // For music in one key, only the sounding key changes.
     const keys = take.windows.map(({ key }) => (key ?? 0) + by);
     const isDrum = (/** @type {import("../types.js").Note} */ note) => player.isDrum(note);
     if (notes.some(({ pitch }) => pitch < 0 || pitch > 127)) {

@@ -87,7 +87,7 @@ function midiIn(app, editor) {
   /** @type {MidiIn | null} */
   let open = null;
   /**
-   * Adds what was played to the piece that plays, on its grid.
+   * Adds a played note to the piece that is playing, on its grid.
    * @param {{ pitch: number, from: number, to: number }} played
    */
   const record = ({ pitch, from, to }) => {

@@ -105,7 +105,8 @@ export function color(name) {
   let found = COLORS.get(name);
   if (!found) {
     if (!probe) {
-      // Its color is the style sheet's, where the system forces its own: they are in the tokens.
+      // Takes its color from the style sheet even if the system forces its own colors, which are in
+      // the tokens.
       probe = el("span", { hidden: true, class: "probe" });
       document.body.append(probe);
     }

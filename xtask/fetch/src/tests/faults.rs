@@ -34,7 +34,7 @@ impl Download {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("right");
         std::fs::write(&path, content()).unwrap();
-        let found = FileHashes::of(&path).unwrap();
+        let found = FileHashes::from_file(&path).unwrap();
         let expected = Expected { sha256: Some(found.sha256), ..Expected::default() };
         let bytes = Some(found.bytes);
         let wanted = Wanted { name: "set.zip".to_owned(), bytes, limit: 1 << 20, expected };
@@ -146,7 +146,7 @@ fn another_range_than_asked_for_is_not_pasted_in() {
 
 #[test]
 fn a_part_of_which_nothing_is_missing_is_checked_and_used() {
-    let server = Server::of(content());
+    let server = Server::serving(content());
     let download = Download::new();
     std::fs::write(download.part(), content()).unwrap();
     download.succeeds(&server);
@@ -155,7 +155,7 @@ fn a_part_of_which_nothing_is_missing_is_checked_and_used() {
 
 #[test]
 fn a_part_that_is_longer_than_the_file_is_thrown_away() {
-    let server = Server::of(content());
+    let server = Server::serving(content());
     let download = Download::new();
     std::fs::write(download.part(), vec![0; 300_000]).unwrap();
     download.succeeds(&server);
@@ -165,7 +165,7 @@ fn a_part_that_is_longer_than_the_file_is_thrown_away() {
 
 #[test]
 fn a_damaged_part_costs_one_more_download() {
-    let server = Server::of(content());
+    let server = Server::serving(content());
     let download = Download::new();
     std::fs::write(download.part(), vec![7; 1000]).unwrap();
     download.succeeds(&server);
@@ -177,7 +177,7 @@ fn a_damaged_part_costs_one_more_download() {
 fn wrong_bytes_are_refused_and_both_hashes_named() {
     let mut wrong = content();
     wrong[123_456] ^= 1;
-    let server = Server::of(wrong);
+    let server = Server::serving(wrong);
     let download = Download::new();
     let error = download.fails(&server);
     let right = download.wanted.expected.sha256.clone().unwrap();
@@ -190,7 +190,7 @@ fn wrong_bytes_are_refused_and_both_hashes_named() {
 
 #[test]
 fn a_mirror_is_asked_when_the_publisher_has_the_wrong_bytes() {
-    let (bad, good) = (Server::of(vec![0; 200_000]), Server::of(content()));
+    let (bad, good) = (Server::serving(vec![0; 200_000]), Server::serving(content()));
     let download = Download::new();
     let done = download.run(&[bad.url("set.zip"), good.url("set.zip")]).unwrap();
     assert_eq!(done.url, good.url("set.zip"));
@@ -210,7 +210,7 @@ fn two_servers_halves_are_not_joined_without_a_hash() {
             0 => announced(request, stream, &other, 90_000),
             _ => send(stream, "403 Forbidden", &[], b""),
         }),
-        Server::of(content()),
+        Server::serving(content()),
     );
     let download = Download::unknown();
     download.run(&[first.url("set.zip"), second.url("set.zip")]).unwrap();
@@ -220,10 +220,10 @@ fn two_servers_halves_are_not_joined_without_a_hash() {
 
 #[test]
 fn a_size_that_is_not_the_manifests_is_refused_before_a_byte_is_read() {
-    let server = Server::of(vec![0; 1000]);
+    let server = Server::serving(vec![0; 1000]);
     let error = Download::new().fails(&server);
     assert_eq!(error, "URL: the server says that it has 1000 bytes, but it should have 200000");
-    let server = Server::of(vec![0; 2 << 20]);
+    let server = Server::serving(vec![0; 2 << 20]);
     let error = Download::unknown().fails(&server);
     assert!(error.contains("2.0 MiB, more than the limit of 1.0 MiB"), "{error}");
 }
@@ -353,7 +353,7 @@ fn what_is_no_http_ends_with_an_error() {
         let server = Server::start(move |_, stream| std::io::Write::write_all(stream, answer));
         assert!(Download::new().fails(&server).starts_with("URL: "));
     }
-    let nobody = Server::of(Vec::new());
+    let nobody = Server::serving(Vec::new());
     let url = nobody.url("set.zip");
     drop(nobody);
     assert!(Download::new().run(&[url]).is_err());
@@ -362,7 +362,7 @@ fn what_is_no_http_ends_with_an_error() {
 #[test]
 fn nothing_is_written_beside_the_file() {
     let download = Download::new();
-    download.succeeds(&Server::of(content()));
+    download.succeeds(&Server::serving(content()));
     let mut names: Vec<_> = std::fs::read_dir(download.folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())

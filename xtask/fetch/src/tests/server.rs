@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// A server that returns these bytes for every path and supports ranges.
-    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+    pub(crate) fn serving(bytes: Vec<u8>) -> Self {
         Self::start(move |request, stream| good(request, stream, &bytes))
     }
 

@@ -57,7 +57,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_set_is_fetched_once() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::of(zip_of(&[("midi/a.mid", b"one"), ("midi/b.mid", b"two")]));
+    let server = Server::serving(zip_of(&[("midi/a.mid", b"one"), ("midi/b.mid", b"two")]));
     let set = set("tunes", "open", &server.url("t.zip"), "t.zip", "unpack = \"zip\"");
     let fetcher = fetcher(folder.path());
     let said = fetch(&fetcher, &set).unwrap();
@@ -73,7 +73,7 @@ fn a_set_is_fetched_once() {
 #[test]
 fn commercial_terms_are_asked_for_before_anything_is_fetched() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::of(zip_of(&[("a.mid", b"one")]));
+    let server = Server::serving(zip_of(&[("a.mid", b"one")]));
     let url = server.url("t.zip");
     let set = set("tunes", "non-commercial", &url, "t.zip", "unpack = \"zip\"");
     let mut fetcher = fetcher(folder.path());
@@ -141,7 +141,7 @@ fn copies_on_disk_are_checked_and_left_where_they_are() {
     let copies = tempfile::tempdir().unwrap();
     let copy = copies.path().join("t.tar.gz");
     std::fs::write(&copy, TarGz::new().file(b"a.mid", b"one").bytes()).unwrap();
-    let found = FileHashes::of(&copy).unwrap();
+    let found = FileHashes::from_file(&copy).unwrap();
     let nowhere = "http://127.0.0.1:1/t.tar.gz";
     let keys = |sha256: &str| format!("unpack = \"tar.gz\"\nsha256 = \"{sha256}\"");
     let right = set("tunes", "open", nowhere, "t.tar.gz", &keys(&found.sha256));
@@ -165,7 +165,7 @@ fn copies_on_disk_are_checked_and_left_where_they_are() {
 #[test]
 fn a_mirror_is_asked_in_place_of_the_publisher() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::of(zip_of(&[("a.mid", b"one")]));
+    let server = Server::serving(zip_of(&[("a.mid", b"one")]));
     let set = set("tunes", "open", "http://127.0.0.1:1/t.zip", "my t.zip", "unpack = \"zip\"");
     let mut fetcher = fetcher(folder.path());
     fetcher.from = Some(Mirror::new(OsStr::new(&server.url("mirror/"))).unwrap());
@@ -195,7 +195,7 @@ fn two_runs_at_once_fetch_once() {
 #[test]
 fn a_run_killed_while_it_unpacked_leaves_nothing_that_a_later_one_keeps() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::of(zip_of(&[("a.mid", b"one")]));
+    let server = Server::serving(zip_of(&[("a.mid", b"one")]));
     let set = set("tunes", "open", &server.url("t.zip"), "t.zip", "unpack = \"zip\"");
     let half = folder.path().join(".fetch/tunes/unpacked");
     std::fs::create_dir_all(&half).unwrap();
@@ -262,7 +262,7 @@ fn the_files_that_a_weights_manifest_names_belong_to_the_set() {
     let paths: Vec<String> = patchy.requests().into_iter().map(|r| r.path).collect();
     assert_eq!(paths[3..], ["/m/group1-shard2of2"]);
 
-    let evil = Server::of(br#"[{"paths": ["../../evil"]}]"#.to_vec());
+    let evil = Server::serving(br#"[{"paths": ["../../evil"]}]"#.to_vec());
     let set =
         super::sets::set("evil", "unstated", &evil.url("w.json"), "w.json", "lists_more = true");
     let error = format!("{:#}", fetch(&fetcher(folder.path()), &set).unwrap_err());
@@ -276,7 +276,7 @@ fn the_manifest_is_sound() {
         assert_eq!(manifest.find(name).unwrap().bytes(), Some((bytes, true)));
     }
     assert!(manifest.find("lmd-full").unwrap().names_are_md5);
-    // Its authors allow no commercial use, whatever the page of the archive says.
+    // Its authors allow no commercial use, regardless of the page of the archive.
     assert_eq!(manifest.find("emopia").unwrap().terms, Terms::NonCommercial);
     for set in &manifest.datasets {
         let non_commercial = set.license.contains("-NC");

@@ -6,7 +6,7 @@ use crate::weights::Precision;
 
 /// Observes a run, keeps its checkpoints, and stops it after a number of steps.
 #[derive(Default)]
-struct Ear {
+struct TestObserver {
     steps: Vec<StepMetrics>,
     evaluations: Vec<(u64, Evaluation)>,
     checkpoints: Vec<Checkpoint>,
@@ -14,7 +14,7 @@ struct Ear {
     waits_are_parts: bool,
 }
 
-impl Ear {
+impl TestObserver {
     fn saved_at(&self) -> Vec<u64> {
         self.checkpoints.iter().map(|checkpoint| checkpoint.n_steps).collect()
     }
@@ -24,7 +24,7 @@ impl Ear {
     }
 }
 
-impl TrainObserver for Ear {
+impl TrainObserver for TestObserver {
     fn on_step(&mut self, metrics: &StepMetrics, times: StepTimes) {
         self.steps.push(*metrics);
         self.waits_are_parts = times.waited <= times.step && times.step <= times.elapsed;
@@ -102,26 +102,27 @@ fn a_run_makes_the_steps_that_are_made_one_by_one() {
     let training = TrainingConfig { accumulation: 2, batch_size: 2, ..training() };
     let mut one_by_one = trainer(training);
     let expected: Vec<_> = (0..9).map(|_| one_by_one.step(windows(&tokens)).unwrap()).collect();
-    let (mut in_a_run, mut ear) = (trainer(training), Ear::default());
+    let (mut in_a_run, mut observer) = (trainer(training), TestObserver::default());
     let report =
-        run(&mut in_a_run, windows(&tokens), windows(&tokens), &plan(9), &mut ear).unwrap();
-    assert_eq!(ear.steps, expected);
+        run(&mut in_a_run, windows(&tokens), windows(&tokens), &plan(9), &mut observer).unwrap();
+    assert_eq!(observer.steps, expected);
     assert_eq!(report.reason, StopReason::Steps);
-    assert!(ear.waits_are_parts && (0.0..=1.0).contains(&report.wait_share()), "{report:?}");
+    assert!(observer.waits_are_parts && (0.0..=1.0).contains(&report.wait_share()), "{report:?}");
     assert_eq!(tensors(&in_a_run.model()), tensors(&one_by_one.model()));
 }
 
 #[test]
 fn evaluations_and_checkpoints_have_separate_schedules() {
     let tokens = tokens();
-    let mut ear = Ear::default();
-    run(&mut trainer(training()), windows(&tokens), windows(&tokens), &plan(10), &mut ear).unwrap();
-    assert_eq!(ear.evaluated_at(), [3, 6, 9, 10]);
+    let mut observer = TestObserver::default();
+    run(&mut trainer(training()), windows(&tokens), windows(&tokens), &plan(10), &mut observer)
+        .unwrap();
+    assert_eq!(observer.evaluated_at(), [3, 6, 9, 10]);
     // Every fourth step, the end, and each step with the best score so far.
     let mut expected = vec![4, 8, 10];
     let objective = training().objective;
     let mut best = f64::INFINITY;
-    for (step, evaluation) in &ear.evaluations {
+    for (step, evaluation) in &observer.evaluations {
         let nats = evaluation.objective_nats(&objective);
         if nats < best {
             best = nats;
@@ -130,11 +131,11 @@ fn evaluations_and_checkpoints_have_separate_schedules() {
     }
     expected.sort_unstable();
     expected.dedup();
-    assert_eq!(ear.saved_at(), expected);
+    assert_eq!(observer.saved_at(), expected);
 }
 
-/// With a learning rate near zero the model does not improve: scores only differ by amounts that do
-/// not count as better for long.
+/// With a learning rate near zero the model does not improve: for a long time, scores differ only
+/// by amounts that do not count as better.
 #[test]
 fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     let tokens = tokens();
@@ -143,7 +144,7 @@ fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     let training = TrainingConfig { learning_rate: rate, max_transposition: 0, ..training() };
     let (learnt, heldout) = (windows(&tokens[..24]), windows(&tokens[24..]));
     let patient = Plan { patience: Some(3), ..plan(400) };
-    let mut unbroken = Ear::default();
+    let mut unbroken = TestObserver::default();
     let mut whole = trainer(training);
     let report = run(&mut whole, learnt, heldout, &patient, &mut unbroken).unwrap();
     assert_eq!(report.reason, StopReason::Patience);
@@ -154,27 +155,27 @@ fn patience_ends_a_run_that_gets_no_better_and_survives_a_break() {
     // Interrupted two steps after the best evaluation, off schedule, and resumed.
     let mut first = trainer(training);
     let stop_after = Some(usize::try_from(best.step).unwrap() + 2);
-    let mut ear = Ear { stop_after, ..Ear::default() };
-    let report = run(&mut first, learnt, heldout, &patient, &mut ear).unwrap();
+    let mut observer = TestObserver { stop_after, ..TestObserver::default() };
+    let report = run(&mut first, learnt, heldout, &patient, &mut observer).unwrap();
     assert_eq!(report.reason, StopReason::Request);
-    let last = ear.checkpoints.last().unwrap();
+    let last = observer.checkpoints.last().unwrap();
     let device = Device::flex();
     let mut second = Trainer::resume(config(), training, 3, &device, last).unwrap();
-    let mut ear = Ear::default();
-    let report = run(&mut second, learnt, heldout, &patient, &mut ear).unwrap();
+    let mut observer = TestObserver::default();
+    let report = run(&mut second, learnt, heldout, &patient, &mut observer).unwrap();
     assert_eq!(report.reason, StopReason::Patience);
     assert_eq!(second.n_steps(), whole.n_steps());
     assert_eq!(tensors(&second.model()), tensors(&whole.model()));
 
     // Once out of patience it stays stopped, and with more patience it continues.
-    let last = ear.checkpoints.last().unwrap();
+    let last = observer.checkpoints.last().unwrap();
     let mut third = Trainer::resume(config(), training, 3, &device, last).unwrap();
-    let mut ear = Ear::default();
-    run(&mut third, learnt, heldout, &patient, &mut ear).unwrap();
-    assert!(ear.steps.is_empty() && ear.checkpoints.is_empty());
+    let mut observer = TestObserver::default();
+    run(&mut third, learnt, heldout, &patient, &mut observer).unwrap();
+    assert!(observer.steps.is_empty() && observer.checkpoints.is_empty());
     let patient = Plan { patience: Some(4), ..patient };
-    run(&mut third, learnt, heldout, &patient, &mut ear).unwrap();
-    assert_ne!(ear.steps.len(), 0);
+    run(&mut third, learnt, heldout, &patient, &mut observer).unwrap();
+    assert_ne!(observer.steps.len(), 0);
 }
 
 #[test]
@@ -209,18 +210,19 @@ fn a_loss_that_runs_away_stops_the_run_with_the_checkpoints_before_it() {
     let tokens = tokens();
     let rate = LearningRateSchedule::Exponential { initial: 30.0, min: 30.0, decay: 1.0 };
     let training = TrainingConfig { learning_rate: rate, ..training() };
-    let (mut trainer, mut ear) = (trainer(training), Ear::default());
+    let (mut trainer, mut observer) = (trainer(training), TestObserver::default());
     let plan = Plan { checkpoint_every: 1, evaluate_every: 1000, ..plan(200) };
-    let error = run(&mut trainer, windows(&tokens), windows(&tokens), &plan, &mut ear).unwrap_err();
+    let error =
+        run(&mut trainer, windows(&tokens), windows(&tokens), &plan, &mut observer).unwrap_err();
     let (TrainError::Diverged { step, .. } | TrainError::NotFinite { step, .. }) = error else {
         panic!("{error}")
     };
     assert_eq!(trainer.n_steps(), step);
     // No checkpoint was saved while the loss was high: guessing costs 6 ln 8 nats.
     let limit = DIVERGED_WHILE * 6.0 * 8.0_f64.ln();
-    for saved in ear.saved_at() {
-        let last = &ear.steps[usize::try_from(saved).unwrap() - 1];
+    for saved in observer.saved_at() {
+        let last = &observer.steps[usize::try_from(saved).unwrap() - 1];
         assert!(last.loss <= limit, "saved after {last:?}");
     }
-    assert!(ear.saved_at().contains(&1));
+    assert!(observer.saved_at().contains(&1));
 }
