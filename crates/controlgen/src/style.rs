@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use corpus::artifact::{ArtifactError, JsonFormat, read, with_causes};
 use gmm::select::Selected;
-use gmm::{GaussianMixture, ModelError, Samples};
+use gmm::{Covariances, GaussianMixture, ModelError, Samples};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Model;
@@ -286,7 +286,9 @@ impl Styles {
     /// whatever its number of windows: `p_s / (p_s + K p)`, with the densities `p_s` of the style
     /// and `p` of the mixture. Both are widened by the encoder's uncertainty
     /// ([`FitFacts::posterior_variances`]): the density of a few windows is narrower than that, so
-    /// a window sampled from it and encoded again would be outside.
+    /// a window sampled from it and encoded again would be outside. `p_s` is the mean of the
+    /// style's own density, which is high near the windows it was made of, and of the Gaussian with
+    /// its mean and covariance, for other music of its kind.
     ///
     /// `mu` is `[n, Z]`.
     ///
@@ -325,9 +327,7 @@ impl Styles {
         samples: &Samples<'_>,
         piece_of: &[usize],
     ) -> Result<Estimate, ModelError> {
-        let known = self.all.iter().filter(|style| !style.is_added());
-        let groups: Vec<Vec<usize>> = known.map(|style| style.components.clone()).collect();
-        estimate(&self.mixture, &groups, samples, piece_of)
+        estimate(&self.mixture, samples, piece_of)
     }
 }
 
@@ -345,10 +345,20 @@ fn membership_of_added(
         }
         _ => mixture.score_samples(samples),
     };
-    let (own, others) = (scores(style)?, scores(mixture)?);
+    let moments = style.moments()?;
+    let whole = GaussianMixture::from_parameters(
+        vec![1.0],
+        moments.mean().to_vec(),
+        Covariances::Full(moments.covariance().to_vec()),
+    )?;
+    let (near, within, others) = (scores(style)?, scores(&whole)?, scores(mixture)?);
     let odds = (mixture.n_components() as f64).ln();
-    let share = |(own, others): (&f64, f64)| 1.0 / (1.0 + (others - own + odds).exp());
-    Ok(own.iter().zip(others).map(share).collect())
+    let share = |((near, within), others): ((&f64, f64), f64)| {
+        let higher = near.max(within);
+        let own = higher + f64::midpoint((near - higher).exp(), (within - higher).exp()).ln();
+        1.0 / (1.0 + (others - own + odds).exp())
+    };
+    Ok(near.iter().zip(within).zip(others).map(share).collect())
 }
 
 /// The mean of some rows; empty if there are none.
@@ -369,7 +379,6 @@ fn samples<'a>(model: &Model, values: &'a [f64]) -> Option<Samples<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gmm::Covariances;
 
     #[test]
     fn what_the_encoder_leaves_open_does_not_count_against_a_style() {

@@ -6,13 +6,10 @@ use controlgen::latent::argmax;
 use controlgen::model::Model;
 use controlgen::piece::DEFAULT_CANDIDATES;
 use controlgen::style::Styles;
-use gmm::{CovarianceType, GaussianMixture, GmmParams, ModelError, Samples, Shrinkage};
+use gmm::{CovarianceType, GaussianMixture, GmmParams, Samples, Shrinkage};
 
 use super::super::labelled::LabelledPiece;
 use super::super::samples::Source;
-
-/// A component with a smaller weight than this, as a share of a window, is hardly ever drawn.
-const LEAST_WEIGHT: f64 = 0.1;
 
 /// How a style is made of a few latents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,15 +79,14 @@ impl Method {
                 let Ok(style) = styles.estimate(&samples, &given.piece_of) else {
                     return Ok(None);
                 };
-                let style = main_components(&style.distribution, n)?;
-                let drawn = Source::Mixture(&style).windows(
+                let drawn = Source::Mixture(&style.distribution).windows(
                     model,
                     &given.controls,
                     n * DEFAULT_CANDIDATES,
                     temperature,
                     seed,
                 )?;
-                Ok(Some(most_like(model, styles, &style, drawn)))
+                Ok(Some(most_like(model, styles, &style.distribution, drawn)))
             }
         }
     }
@@ -109,14 +105,6 @@ fn most_like(
     let best: Vec<usize> =
         groups.enumerate().filter_map(|(i, best)| Some(i * DEFAULT_CANDIDATES + best?)).collect();
     best.into_iter().map(|i| windows[i].clone()).collect()
-}
-
-/// A mixture without the components that `n` draws would hardly be of: each costs a factorization.
-fn main_components(mixture: &GaussianMixture, n: usize) -> Result<GaussianMixture, ModelError> {
-    let least = LEAST_WEIGHT / n.max(1) as f64;
-    let main: Vec<usize> =
-        (0..mixture.n_components()).filter(|k| mixture.weights()[*k] >= least).collect();
-    if main.is_empty() { Ok(mixture.clone()) } else { mixture.only(&main) }
 }
 
 /// Windows that a style is made of.
@@ -149,25 +137,5 @@ impl Given {
             rows: model.latent_space().project_all(&mu),
             mu,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use gmm::Covariances;
-
-    use super::*;
-
-    #[test]
-    fn components_that_are_hardly_ever_drawn_are_left_out() {
-        let mixture = GaussianMixture::from_parameters(
-            vec![0.6, 0.001, 0.399],
-            vec![0.0, 1.0, 2.0],
-            Covariances::Diag(vec![1.0; 3]),
-        )
-        .unwrap();
-        let found = main_components(&mixture, 10).unwrap();
-        assert_eq!((found.n_components(), found.mean(1)), (2, &[2.0][..]));
-        assert_eq!(main_components(&mixture, 1000).unwrap(), mixture);
     }
 }
