@@ -96,17 +96,21 @@ pub(crate) fn listed_distances<T: Real>(
     Arch::new().dispatch(Listed { rows, ids: listed, center, mean, lower, out, scratch });
 }
 
-/// Number of registers of rows in a panel: sums, rows and broadcast values together must fit in the
-/// register file. With three of them and sixteen registers, the compiler spills a sum, which costs
+/// Number of registers of rows in a panel: as few as hold the rows, because the others would be
+/// computed for nothing, and at most four. Sums, rows and broadcast values together must fit in the
+/// register file: with three of them and sixteen registers, the compiler spills a sum, which costs
 /// more than the third gains.
 macro_rules! with_groups {
-    ($simd:ident: $S:ident, $self:ident.$run:ident) => {
-        if $S::REGISTER_COUNT >= 32 {
-            $self.$run::<$S, 4>($simd)
-        } else {
+    ($simd:ident: $S:ident, $self:ident.$run:ident, $n_rows:expr) => {{
+        let n_rows = $n_rows;
+        if n_rows <= T::lanes::<$S>() {
+            $self.$run::<$S, 1>($simd)
+        } else if $S::REGISTER_COUNT < 32 || n_rows <= 2 * T::lanes::<$S>() {
             $self.$run::<$S, 2>($simd)
+        } else {
+            $self.$run::<$S, 4>($simd)
         }
-    };
+    }};
 }
 
 struct PackBlock<'a, T> {
@@ -120,7 +124,7 @@ impl<T: Real> WithSimd for PackBlock<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        with_groups!(simd: S, self.run);
+        with_groups!(simd: S, self.run, self.rows.len() / self.center.len());
     }
 }
 
@@ -149,7 +153,7 @@ impl<T: Real> WithSimd for Packed<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        with_groups!(simd: S, self.run);
+        with_groups!(simd: S, self.run, self.out.len());
     }
 }
 
@@ -180,7 +184,7 @@ impl<T: Real> WithSimd for Listed<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        with_groups!(simd: S, self.run);
+        with_groups!(simd: S, self.run, self.ids.len());
     }
 }
 
