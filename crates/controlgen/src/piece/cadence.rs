@@ -92,7 +92,6 @@ mod tests {
             duration,
             ..ListNote::default()
         };
-        let drum = |onset| ListNote { family: Family::Drums, ..note(onset, 36, 6) };
         let row = |notes: &[ListNote]| {
             let notes = notes.iter().copied();
             NoteList::from_notes(encoding, Meter::COMMON, notes).unwrap().to_row()
@@ -102,11 +101,10 @@ mod tests {
             note(0, 72, 12),
             note(36, 48, 24),
             note(48, 64, 12),
-            drum(48),
             note(60, 65, 12),
-            drum(72),
+            note(84, 67, 12),
         ]);
-        let expected = row(&[note(0, 72, 12), note(36, 48, 60), note(48, 64, 48), drum(48)]);
+        let expected = row(&[note(0, 72, 12), note(36, 48, 60), note(48, 64, 48)]);
         assert_eq!(places(&Sounds::of(&form, &window)), [48]);
         assert_eq!(held(&form, &window, 48), expected);
     }
