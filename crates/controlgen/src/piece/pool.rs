@@ -47,8 +47,8 @@ impl Pool {
         self.used.extend(from);
     }
 
-    /// How much better each draw follows what is around than any window would, in nats; negative
-    /// infinity for those that are used.
+    /// How much better each draw follows the windows around it than any window would, in nats;
+    /// negative infinity for those that are used.
     pub(super) fn follow(&self, around: &[(usize, Next<'_>)]) -> Vec<f64> {
         let mut ratios = vec![0.0; self.points.len()];
         for (which, next) in around {

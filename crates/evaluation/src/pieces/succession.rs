@@ -94,7 +94,7 @@ fn weighted_styles(
     let d = styles.n_features();
     let every = rows.len().div_ceil(MAX_WEIGHTED).max(1);
     let draws = styles.sample(N_DRAWS, &mut seed::stream(0, "succession", 0)).points;
-    // Whitened once: what is given only moves the means.
+    // Whitened once: the given windows only move the means.
     let whitened = |conditional: &Conditional| -> Vec<Vec<f64>> {
         let draws = draws.par_chunks_exact(d);
         draws.map(|draw| conditional.whitened(&conditional.along(draw))).collect()

@@ -93,7 +93,7 @@ impl Conditional {
 
     /// Coordinates along the principal axes, whitened: for each component those in which its noise
     /// is standard normal, `[K, P]`, then the other axes in units of their deviations. They don't
-    /// depend on what is given, so the densities of the same points after many windows cost one
+    /// depend on the given windows, so the densities of the same points after many windows cost one
     /// whitening, `O(K P²)`, and then `O(K P)` for each window.
     pub fn whitened(&self, y: &[f64]) -> Vec<f64> {
         let (y, rest) = y.split_at(y.len() - self.rest.len());
