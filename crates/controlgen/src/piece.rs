@@ -7,6 +7,7 @@
 //! taken over, of what is new several are decoded, and the one is kept that fits key, join, style
 //! and, in the end, an ending.
 
+mod cadence;
 mod choose;
 mod compose;
 mod draft;
@@ -15,7 +16,9 @@ mod form;
 mod insert;
 mod join;
 mod learn;
+mod options;
 mod plan;
+mod pool;
 mod propose;
 mod redraw;
 mod similarity;

@@ -77,8 +77,8 @@ impl Gaussian {
         assert_eq!(x.len(), d, "a point of {} features for a Gaussian of {d}", x.len());
         let mut z: Vec<f64> = Vec::with_capacity(d);
         for (i, (x, m)) in x.iter().zip(&self.mean).enumerate() {
-            let row = &self.factor[i * d..];
-            let known: f64 = row.iter().zip(&z).map(|(l, z)| l * z).sum();
+            let row = &self.factor[i * d..=i * d + i];
+            let known = linalg::dot(&row[..i], &z);
             z.push((x - m - known) / row[i]);
         }
         z
@@ -93,11 +93,8 @@ impl Gaussian {
         let d = self.mean.len();
         assert_eq!(z.len(), d, "{} coordinates for a Gaussian of {d} features", z.len());
         let rows = self.factor.chunks(d);
-        self.mean
-            .iter()
-            .zip(rows)
-            .map(|(m, row)| m + row.iter().zip(z).map(|(l, z)| l * z).sum::<f64>())
-            .collect()
+        let lower = rows.enumerate().map(|(i, row)| linalg::dot(&row[..=i], &z[..=i]));
+        self.mean.iter().zip(lower).map(|(m, moved)| m + moved).collect()
     }
 
     /// The solution `x` of `Σ x = b`.

@@ -16,7 +16,7 @@
 mod discriminant;
 mod pca;
 
-pub use crate::linalg::dot;
+pub use crate::linalg::{dot, squared_distance};
 pub use discriminant::Discriminant;
 pub use pca::Pca;
 

@@ -5,20 +5,26 @@ use note_seq::window::{Content, WindowForm, WindowLayout};
 use note_seq::{KeyProfile, ListNote, NoteList};
 
 use super::join::Joins;
-use super::similarity::Onsets;
-use super::sound::{Sounds, best_scale, share_in_scale, turned};
+use super::similarity::{Onsets, VARIED};
+use super::sound::{Ending, Sounds, best_scale, share_in_scale, turned};
 
 /// Weight of each part of a score. Shares of time in the scale differ by hundredths, of which
 /// two are heard; joins are in nats; the others lie between 0 and 1.
 const KEY: f64 = 12.0;
 const MEMBERSHIP: f64 = 2.0;
 const JOIN: f64 = 0.3;
-const LIKENESS: f64 = 4.0;
+const LIKENESS: f64 = 8.0;
+/// What a varied return costs that is too little like what it returns to be heard as one.
+const NOT_VARIED: f64 = 4.0;
 /// Shares of pairs of tones, where a tenth is heard.
 const CONSONANCE: f64 = 4.0;
 /// For each deviation from the attributes asked for: they go before all others.
 const AIM: f64 = 12.0;
 const ENDING: f64 = 8.0;
+/// The same where a section ends, and the next one begins with something that was there before.
+const PAUSE: f64 = 2.0;
+/// What it costs to leave out all notes for an ending: as much as one of its signs adds.
+const LEFT_OUT: f64 = 2.0;
 /// For each nat that a window follows better than any; and the most that count.
 const SUCCESSION: f64 = 0.1;
 const MOST_OF_SUCCESSION: f64 = 20.0;
@@ -46,6 +52,8 @@ pub(super) struct Fit<'a> {
     pub(super) usual_scale: Option<f64>,
     /// The tonic, where the piece ends here.
     pub(super) ends_on: Option<usize>,
+    /// The tonic, where a section ends here.
+    pub(super) pauses_on: Option<usize>,
     /// The windows before and after, with the semitones from one to the other.
     pub(super) before: Option<(&'a Sounds, i32)>,
     pub(super) after: Option<(&'a Sounds, i32)>,
@@ -70,10 +78,19 @@ impl Fit<'_> {
             score += JOIN * self.joins.score(sounds, after, semitones);
         }
         if let Some((of, alike)) = &self.returns {
-            score -= LIKENESS * (Onsets::from(sounds).similarity(of) - alike).abs();
+            let found = Onsets::from(sounds).similarity(of);
+            score -= LIKENESS * (found - alike).abs();
+            if found < VARIED.min(*alike) {
+                score -= NOT_VARIED;
+            }
+        }
+        if let Some(tonic) = self.pauses_on {
+            // On the tonic, or on the dominant: a half cadence.
+            let [full, half] = [tonic, (tonic + 7) % 12].map(|on| sounds.ending(on).score());
+            score += PAUSE * full.max(half);
         }
         if let Some(tonic) = self.ends_on {
-            score += ENDING * sounds.ending(tonic).score();
+            score += Self::of_ending(sounds.ending(tonic));
         }
         score
     }
@@ -84,6 +101,16 @@ impl Fit<'_> {
             (Some(usual), Some(measured)) => -CONSONANCE * (usual - measured).max(0.0),
             _ => 0.0,
         }
+    }
+
+    /// The part of a score for how much a window is like an ending.
+    pub(super) fn of_ending(ending: Ending) -> f64 {
+        ENDING * ending.score()
+    }
+
+    /// The part of a score for the share of a window's notes that an ending leaves out.
+    pub(super) fn of_left_out(share: f64) -> f64 {
+        -LEFT_OUT * share
     }
 
     /// The part of a score for the distance from the attributes asked for.
@@ -123,24 +150,23 @@ pub fn tonic(classes: &[f64; 12], scale: usize) -> usize {
     }
 }
 
-/// The bars of a window before `bar` (from 0), and those of another from there on.
-pub(super) fn spliced(form: &WindowForm, first: &[u16], then: &[u16], bar: usize) -> Vec<u16> {
+/// The notes of a window that start before a step (of note lists, a tick), and those of another
+/// from there on.
+pub(super) fn spliced(form: &WindowForm, first: &[u16], then: &[u16], at: usize) -> Vec<u16> {
     match form {
         WindowForm::Steps(layout) => {
-            let at = bar * form.steps_per_bar(first);
             let parts = first.chunks_exact(layout.n_steps).zip(then.chunks_exact(layout.n_steps));
             parts.flat_map(|(first, then)| [&first[..at], &then[at..]].concat()).collect()
         }
         WindowForm::Notes(encoding) => {
             let list = |row| NoteList::from_row(*encoding, row).expect("a window of the form");
             let (first, then) = (list(first), list(then));
-            let bar_ticks = bar * usize::from(first.meter().bar());
             let ticks =
                 |note: &ListNote| usize::from(note.onset) * usize::from(encoding.ticks_per_step());
-            let early = first.notes().filter(|note| ticks(note) < bar_ticks);
-            let late = then.notes().filter(|note| ticks(note) >= bar_ticks);
+            let early = first.notes().filter(|note| ticks(note) < at);
+            let late = then.notes().filter(|note| ticks(note) >= at);
             // What sounds on from the first would sound under the other.
-            let early = early.map(|note| match bar_ticks - ticks(&note) {
+            let early = early.map(|note| match at - ticks(&note) {
                 left if usize::from(note.duration) > left => {
                     ListNote { duration: u16::try_from(left).unwrap_or(u16::MAX), ..note }
                 }
@@ -196,7 +222,7 @@ mod tests {
     fn bars_of_two_windows_make_one() {
         let steps = WindowForm::Steps(WindowLayout::melody(32, 90));
         let (a, b): (Vec<u16>, Vec<u16>) = ((0..32).collect(), (32..64).collect());
-        let joined = spliced(&steps, &a, &b, 1);
+        let joined = spliced(&steps, &a, &b, 16);
         assert_eq!((&joined[..16], &joined[16..]), (&a[..16], &b[16..]));
 
         let encoding = NoteListEncoding::POLY_2BAR;
@@ -213,7 +239,7 @@ mod tests {
         let a = list(&[note(0, 60, 12), note(24, 62, 48), note(60, 64, 12)]);
         let b = list(&[note(0, 70, 12), note(48, 72, 48)]);
         let expected = list(&[note(0, 60, 12), note(24, 62, 24), note(48, 72, 48)]);
-        assert_eq!(spliced(&WindowForm::Notes(encoding), &a, &b, 1), expected);
+        assert_eq!(spliced(&WindowForm::Notes(encoding), &a, &b, 48), expected);
     }
 
     #[test]
@@ -231,6 +257,7 @@ mod tests {
             scale: Some(0),
             usual_scale: None,
             ends_on: None,
+            pauses_on: None,
             before: Some((&before, 0)),
             after: None,
             returns: None,

@@ -8,14 +8,15 @@ use musicvae::{Sampling, seed};
 use rand::Rng;
 use rayon::prelude::*;
 
-use super::choose::{Draw, Fit, has_tones, semitones_into, spliced, tonic};
+use super::choose::{Draw, Fit, has_tones};
 use super::draft::{Draft, Made, add, finished};
 use super::form::{Form, FormRequest};
 use super::join::Joins;
 use super::plan::{Composed, Composition, MAX_CANDIDATES, Plan};
-use super::propose::{Place, Pool, Proposal, Proposer, noise};
+use super::pool::{Pool, Proposal};
+use super::propose::{Place, Proposer, noise};
 use super::similarity::Onsets;
-use super::sound::{Sounds, best_scale, turned};
+use super::sound::{Sounds, best_scale};
 use crate::attribute::{Attribute, usual};
 use crate::encode::encode_windows;
 use crate::generate::{Decoding, GenerateError, memberships};
@@ -35,23 +36,23 @@ type Latents = (Vec<f32>, Vec<Option<usize>>);
 
 /// Makes pieces.
 pub(crate) struct Composer<'a> {
-    model: &'a Model,
+    pub(super) model: &'a Model,
     styles: &'a Styles,
-    plan: Plan<'a>,
+    pub(super) plan: Plan<'a>,
     proposer: Proposer<'a>,
-    joins: Joins,
+    pub(super) joins: Joins,
     /// Similarities of varied windows in real pieces.
     variations: Vec<f64>,
     /// Components of the styles asked for.
     components: Vec<usize>,
     /// How consonant their music usually is.
-    consonance: Option<f64>,
+    pub(super) consonance: Option<f64>,
     /// For a window alone, how much of it usually lies in the scale.
-    usual_scale: Option<f64>,
+    pub(super) usual_scale: Option<f64>,
     given: Vec<Option<Made>>,
     /// The windows that are made.
     new: Range<usize>,
-    has_tones: bool,
+    pub(super) has_tones: bool,
 }
 
 impl<'a> Composer<'a> {
@@ -265,7 +266,7 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
-    fn is_end(&self, at: usize) -> bool {
+    pub(super) fn is_end(&self, at: usize) -> bool {
         self.plan.has_end && at + 1 == self.plan.n_windows
     }
 
@@ -371,79 +372,5 @@ impl<'a> Composer<'a> {
         let sampling = temperature.map_or(Sampling::Argmax, Sampling::Temperature);
         let windows = self.model.network().decode(&z.concat(), &control, sampling, &mut rngs);
         windows.chunks(n.max(1)).map(<[Vec<u16>]>::to_vec).collect()
-    }
-
-    /// What can be taken for a window of a piece: its draws, moved into its key, with bars of what
-    /// returns or of the best ending put in; the best of them, which are to be encoded.
-    fn options(&self, at: usize, draft: &Draft, drawn: Vec<Vec<u16>>, z: &[f32]) -> Vec<Draw> {
-        let form = self.model.form();
-        let n = self.plan.composition.n_candidates;
-        let mut rows = z.chunks_exact(self.model.z_size());
-        let moves = self.has_tones && !self.model.kind().is_in_one_key() && n > 1;
-        let mut draws: Vec<(Vec<u16>, Vec<f32>)> = Vec::with_capacity(drawn.len());
-        for mut tokens in drawn {
-            let z = rows.next().unwrap_or_default().to_vec();
-            if let (true, Some(scale)) = (moves, draft.scale) {
-                let classes = Sounds::of(form, &tokens).pitch_classes();
-                form.transpose(&mut tokens, semitones_into(&classes, scale));
-            }
-            draws.push((tokens, z));
-        }
-        let window =
-            |at: Option<usize>| at.and_then(|at| draft.windows.get(at)).and_then(Option::as_ref);
-        let key = |at: usize| i32::from(draft.form.slots[at].key);
-        let source = draft.form.slots[at].returns;
-        let source = source.and_then(|(of, alike)| Some((window(Some(of))?, alike)));
-        // Of all that sounded so far, in the key of this window.
-        let classes = turned(&draft.sounding, -key(at));
-        let tonic = best_scale(&classes).map(|(scale, _)| tonic(&classes, scale));
-        let before = at.checked_sub(1);
-        let fit = Fit {
-            joins: &self.joins,
-            scale: draft.scale.filter(|_| self.has_tones),
-            usual_scale: self.usual_scale,
-            ends_on: tonic.filter(|_| self.has_tones && self.is_end(at)),
-            before: before.and_then(|b| Some((&window(before)?.sounds, key(at) - key(b)))),
-            after: window(Some(at + 1)).map(|made| (&made.sounds, key(at + 1) - key(at))),
-            returns: source.map(|(source, alike)| (&source.onsets, alike)),
-        };
-        let n_bars = self.model.kind().n_bars();
-        let middle = n_bars / 2;
-        let mut all = draws.clone();
-        if n > 1 && n_bars > 1 {
-            if let Some((source, _)) = source {
-                for (tokens, z) in &draws {
-                    all.push((spliced(form, &source.tokens, tokens, middle), z.clone()));
-                    all.push((spliced(form, tokens, &source.tokens, middle), z.clone()));
-                }
-            }
-            if let Some(tonic) = fit.ends_on {
-                let ending = |tokens: &[u16]| Sounds::of(form, tokens).ending(tonic).score();
-                let best = draws.iter().map(|(tokens, _)| (ending(tokens), tokens));
-                let best = best.reduce(|best, next| if next.0 > best.0 { next } else { best });
-                if let Some((_, best)) = best {
-                    let begins = all.clone();
-                    for (tokens, z) in begins {
-                        all.push((spliced(form, &tokens, best, n_bars - 1), z));
-                    }
-                }
-            }
-        }
-        let mut options: Vec<Draw> = all
-            .into_iter()
-            .map(|(tokens, z)| {
-                let sounds = Sounds::of(form, &tokens);
-                let away = self.plan.aim.map_or(0.0, |aim| aim.distance(form, &tokens));
-                let consonance = Attribute::Consonance.measure(form, &tokens);
-                let score = fit.score(&sounds)
-                    + Fit::of_consonance(self.consonance, consonance)
-                    + Fit::of_aim(away);
-                Draw { tokens, z, score }
-            })
-            .collect();
-        // Stable, so that of equals the first stays.
-        options.sort_by(|a, b| b.score.total_cmp(&a.score));
-        options.truncate(n);
-        options
     }
 }

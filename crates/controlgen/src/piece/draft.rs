@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use super::form::Form;
 use super::plan::Composed;
-use super::propose::{Around, Pool};
+use super::pool::Pool;
+use super::propose::Around;
 use super::similarity::Onsets;
 use super::sound::{Sounds, turned};
 

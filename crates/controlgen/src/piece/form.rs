@@ -164,6 +164,13 @@ impl Form {
         form
     }
 
+    /// Whether a section ends with a window: the next one returns something that was there, and
+    /// does not go on with what this one returns.
+    pub(super) fn is_end_of_section(&self, at: usize) -> bool {
+        let of = |at: usize| self.slots.get(at).and_then(|slot| slot.returns).map(|r| r.0);
+        of(at + 1).is_some_and(|next| of(at).is_none_or(|of| next != of + 1) && next != at)
+    }
+
     /// Makes the key of the last window that of the piece.
     fn come_home(&mut self) {
         let home = i32::from(self.slots.last().map_or(0, |slot| slot.key));
@@ -319,6 +326,8 @@ mod tests {
         let expected = [None, None, None, None, varied(0), varied(1), same(0), same(1)];
         assert_eq!(returns, expected);
         assert_eq!(form.letters(), "ABCDA'B'AB");
+        let ends: Vec<usize> = (0..8).filter(|at| form.is_end_of_section(*at)).collect();
+        assert_eq!(ends, [3, 5]);
         // A variation that returns is that variation.
         let form = Form::of_sections(&sections("AA'A'"), 3, &[], &mut rng()).unwrap();
         let returns: Vec<_> = form.slots.iter().map(|slot| slot.returns).collect();

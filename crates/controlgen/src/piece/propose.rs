@@ -8,6 +8,7 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
 use super::PieceModel;
+use super::pool::{Pool, Proposal, most_probable};
 use super::succession::{Conditional, Next, Succession};
 use crate::generate::{LatentPath, LatentSampling};
 
@@ -145,7 +146,8 @@ impl Conditionals {
 }
 
 /// Which of the three windows of the succession are given, and which one is drawn.
-const GIVEN: [(&[usize], usize); 5] = [(&[0, 1], 2), (&[1], 2), (&[0, 2], 1), (&[1], 0), (&[], 2)];
+pub(super) const GIVEN: [(&[usize], usize); 5] =
+    [(&[0, 1], 2), (&[1], 2), (&[0, 2], 1), (&[1], 0), (&[], 2)];
 /// Where in [`GIVEN`] none is given.
 const ANY: usize = 4;
 
@@ -153,44 +155,6 @@ impl PieceModel {
     /// Any window, whatever is around it.
     fn any(&self) -> Result<Next<'_>, ModelError> {
         Ok(self.conditionals.get(&self.succession, ANY)?.after(&[]))
-    }
-}
-
-/// Draws of a style for the windows of a piece.
-#[derive(Debug, Default)]
-pub(super) struct Pool {
-    points: Vec<Vec<f64>>,
-    /// The same along the axes of the succession, with their densities as any window.
-    along: Vec<Vec<f64>>,
-    usual: Vec<f64>,
-    /// Those that are windows of the piece already.
-    used: Vec<usize>,
-}
-
-impl Pool {
-    /// Notes that a draw became a window of the piece.
-    pub(super) fn used(&mut self, from: Option<usize>) {
-        self.used.extend(from);
-    }
-
-    fn taken(&self, weights: &[f64], n: usize, rng: &mut impl Rng) -> Vec<Proposal> {
-        let taken = most_probable(weights, n, rng).into_iter();
-        taken.map(|at| Proposal { point: self.points[at].clone(), from: Some(at) }).collect()
-    }
-}
-
-/// A latent that may come next.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Proposal {
-    /// On the active dimensions.
-    pub(super) point: Vec<f64>,
-    /// Its place in the pool, if it is of it.
-    pub(super) from: Option<usize>,
-}
-
-impl Proposal {
-    pub(super) fn new(point: Vec<f64>) -> Self {
-        Self { point, from: None }
     }
 }
 
@@ -248,10 +212,15 @@ impl<'a> Proposer<'a> {
     /// The distribution of a window given those around it; `None` without statistics, or if none
     /// is around.
     pub(super) fn next(&self, around: Around<'_>) -> Result<Option<Next<'a>>, ModelError> {
+        Ok(self.given(around)?.map(|(_, next)| next))
+    }
+
+    /// The same, with which of [`GIVEN`] it is.
+    fn given(&self, around: Around<'_>) -> Result<Option<(usize, Next<'a>)>, ModelError> {
         let Some(learned) = self.learned else { return Ok(None) };
         let given = |which: usize, windows: &[&[f64]]| {
             let conditional = learned.conditionals.get(&learned.succession, which)?;
-            Ok::<_, ModelError>(conditional.after(windows))
+            Ok::<_, ModelError>((which, conditional.after(windows)))
         };
         match around {
             Around { before: Some(before), after: Some(after), .. } => given(2, &[before, after]),
@@ -273,13 +242,7 @@ impl<'a> Proposer<'a> {
     pub(super) fn pool(&self, rng: &mut impl Rng) -> Result<Pool, ModelError> {
         let Some(learned) = self.learned else { return Ok(Pool::default()) };
         let points = self.target(0).draws(POOL, self.sampling.temperature, rng)?;
-        let any = learned.any()?;
-        let along = |point: &Vec<f64>| {
-            let y = any.along(point);
-            (any.log_density_along(&y), y)
-        };
-        let (usual, along) = points.par_iter().map(along).unzip();
-        Ok(Pool { points, along, usual, used: Vec::new() })
+        Ok(Pool::new(points, &learned.any()?))
     }
 
     /// Draws of the style, of which some are taken by how much better they follow what is around
@@ -297,25 +260,17 @@ impl<'a> Proposer<'a> {
         // Of the last two windows the first, with the middle one open: as from one to the next.
         let two_after = around.two_after.filter(|_| around.after.is_none());
         let two_after = Around { after: two_after, ..Around::default() };
-        let around: Vec<Next<'_>> =
-            [self.next(around)?, self.next(two_after)?].into_iter().flatten().collect();
-        let follows = |along: &[Vec<f64>], usual: &[f64]| -> Vec<f64> {
-            let ratio = |(y, usual): (&Vec<f64>, &f64)| {
-                around.iter().map(|next| next.log_density_along(y) - usual).sum::<f64>()
-            };
-            along.par_iter().zip(usual).map(ratio).collect()
-        };
+        let around: Vec<(usize, Next<'_>)> =
+            [self.given(around)?, self.given(two_after)?].into_iter().flatten().collect();
         let end = match place {
             Place { is_last: true, .. } => learned.last.as_ref(),
             Place { is_first: true, .. } => learned.first.as_ref(),
             Place { .. } => None,
         };
-        let mut weights = follows(&pool.along, &pool.usual);
-        // A window would follow itself best.
-        pool.used.iter().for_each(|at| weights[*at] = f64::NEG_INFINITY);
+        let mut weights = pool.follow(&around);
         let Some(end) = end else { return Ok(pool.taken(&weights, n_taken, rng)) };
-        let scores = end.scores(&pool.points)?;
-        for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(&pool.usual) {
+        let scores = end.scores(pool.points())?;
+        for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(pool.usual()) {
             *weight += (score - usual).clamp(-MOST_OF_ENDS, MOST_OF_ENDS);
         }
         // Few windows of a style are an end: half of all are drawn of ends, by how much they are of
@@ -329,7 +284,10 @@ impl<'a> Proposer<'a> {
         let any = learned.any()?;
         let along: Vec<Vec<f64>> = draws.par_iter().map(|draw| any.along(draw)).collect();
         let usual: Vec<f64> = along.par_iter().map(|y| any.log_density_along(y)).collect();
-        let mut weights = follows(&along, &usual);
+        let ratio = |(y, usual): (&Vec<f64>, &f64)| {
+            around.iter().map(|(_, next)| next.log_density_along(y) - usual).sum::<f64>()
+        };
+        let mut weights: Vec<f64> = along.par_iter().zip(&usual).map(ratio).collect();
         let scores = self.target(at).scores(&draws)?;
         for ((weight, score), usual) in weights.iter_mut().zip(scores).zip(&usual) {
             *weight += score - usual;
@@ -371,21 +329,6 @@ impl<'a> Proposer<'a> {
     }
 }
 
-/// Some of all by the logarithms of their weights, none twice: those with the largest weights after
-/// adding Gumbel noise (Vieira 2014).
-fn most_probable(weights: &[f64], n: usize, rng: &mut impl Rng) -> Vec<usize> {
-    let mut keyed: Vec<(f64, usize)> = weights
-        .iter()
-        .enumerate()
-        .map(|(at, weight)| {
-            let uniform = rng.random::<f64>().max(f64::MIN_POSITIVE);
-            (weight - (-uniform.ln()).ln(), at)
-        })
-        .collect();
-    keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
-    keyed.into_iter().take(n).map(|(_, at)| at).collect()
-}
-
 /// Draws of `N(0, temperature²)`.
 pub(super) fn noise(n: usize, temperature: f64, rng: &mut impl Rng) -> Vec<f64> {
     (0..n).map(|_| temperature * rng.sample::<f64, _>(StandardNormal)).collect()
@@ -399,23 +342,6 @@ mod tests {
 
     fn rng() -> rand_chacha::ChaCha8Rng {
         musicvae::seed::stream(1, "test", 0)
-    }
-
-    #[test]
-    fn draws_are_taken_by_their_weights_and_none_twice() {
-        let mut rng = rng();
-        let (mut first, n) = ([0_usize; 3], 3000);
-        for _ in 0..n {
-            let taken = most_probable(&[1.0_f64, 2.0, 7.0].map(f64::ln), 2, &mut rng);
-            assert!(taken.len() == 2 && taken[0] != taken[1]);
-            first[taken[0]] += 1;
-        }
-        // Shares 0.1, 0.2 and 0.7, each within five standard errors.
-        for (count, share) in first.into_iter().zip([0.1_f64, 0.2, 0.7]) {
-            let error = (share * (1.0 - share) / f64::from(n)).sqrt();
-            let found = count as f64 / f64::from(n);
-            assert!((found - share).abs() < 5.0 * error, "{found}, not {share}");
-        }
     }
 
     #[test]

@@ -160,12 +160,14 @@ impl Succession {
         let component = |k: usize| self.conditional(k, places, free);
         let components: Result<Vec<ConditionalComponent>, ModelError> =
             (0..self.n_components()).into_par_iter().map(component).collect();
+        let rest = self.rest_given(places, free);
         Ok(Conditional {
             center: self.center.clone(),
             axes: self.axes.clone(),
             n_given: places.len(),
             components: components?,
-            rest: self.rest_given(places, free),
+            rest_log_det: rest.iter().map(|(_, left)| left.ln()).sum(),
+            rest,
         })
     }
 

@@ -94,10 +94,23 @@ fn weighted_styles(
     let d = styles.n_features();
     let every = rows.len().div_ceil(MAX_WEIGHTED).max(1);
     let draws = styles.sample(N_DRAWS, &mut seed::stream(0, "succession", 0)).points;
+    // Whitened once: the given windows only move the means.
+    let whitened = |conditional: &Conditional| -> Vec<Vec<f64>> {
+        let draws = draws.par_chunks_exact(d);
+        draws.map(|draw| conditional.whitened(&conditional.along(draw))).collect()
+    };
+    let white = whitened(two);
+    let usual: Vec<f64> = whitened(none.conditional())
+        .par_iter()
+        .map(|white| none.log_density_whitened(white))
+        .collect();
     let terms = rows.par_iter().step_by(every).map(|row| {
         let next = two.after(&[&row[..d], &row[d..2 * d]]);
-        let ratios: Vec<f64> =
-            draws.chunks_exact(d).map(|draw| next.log_ratio(none, draw)).collect();
+        let ratios: Vec<f64> = white
+            .iter()
+            .zip(&usual)
+            .map(|(white, usual)| next.log_density_whitened(white) - usual)
+            .collect();
         let max = ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = ratios.iter().map(|ratio| (ratio - max).exp()).sum();
         let of_all = max + (sum / N_DRAWS as f64).ln();
