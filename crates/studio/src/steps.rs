@@ -1,9 +1,8 @@
 //! Short decoding and encoding jobs of concurrent requests, done together.
 //!
-//! A network reads all its weights for one window as for several, so that is most of what a step
-//! costs: eight windows take about half as long again as one. Requests wait in one queue. Each of a
-//! few workers takes all that are waiting, decodes and encodes them as one batch, and answers each.
-//! Windows of a batch don't depend on each other, so a request gets the same answer as alone.
+//! A network reads all its weights for one window as for several. Requests wait in one queue. Each
+//! of a few workers takes all that are waiting, decodes and encodes them as one batch, and answers
+//! each. Windows of a batch don't depend on each other, so a request gets the same answer as alone.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

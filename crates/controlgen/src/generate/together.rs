@@ -1,7 +1,7 @@
 //! Latents of several requests, decoded together.
 //!
-//! A decoder reads all its weights for each step, whether for one window or for several. So eight
-//! windows of eight requests take little longer together than one of them alone.
+//! A decoder reads all its weights for each step, whether for one window or for several, so windows
+//! of several requests share that.
 
 use std::collections::BTreeMap;
 
