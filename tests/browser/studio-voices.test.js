@@ -34,6 +34,35 @@ for (const [size, options] of Object.entries(SIZES)) {
   });
 }
 
+test("new music in the scale of its key", async () => {
+  const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
+  assert.ok(await page.evaluate(() => document.studio.app.model.in_one_key));
+  await page.locator("#make-key").selectOption("2");
+  await page.locator("#make-in-scale").check();
+  const asked = page.waitForRequest((request) => request.url().endsWith("/generate"));
+  await page.locator("#generate").click();
+  assert.equal((await asked).postDataJSON().in_scale, true);
+  await untilHeard(page);
+  const outside = await page.evaluate(() => {
+    const { app } = document.studio;
+    const notes = app.history.takes.flatMap((take) => take.notes).filter((note) => !app.player.isDrum(note));
+    // D major.
+    return [notes.length, notes.filter(({ pitch }) => ![2, 4, 6, 7, 9, 11, 1].includes(pitch % 12)).length];
+  });
+  assert.ok(outside[0] > 0);
+  assert.equal(outside[1], 0);
+  // It is kept for the next visit.
+  await page.reload();
+  await page.waitForFunction(() => /** @type {HTMLInputElement | null} */ (document.querySelector("#make-in-scale"))?.checked);
+  await page.locator("#make-in-scale").uncheck();
+  const again = page.waitForRequest((request) => request.url().endsWith("/generate"));
+  await page.locator("#generate").click();
+  assert.equal((await again).postDataJSON().in_scale, undefined);
+  if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, "studio-scale.png") });
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test("places on the map sound, and cards tell styles apart", async () => {
   const { context, page, complaints } = await openStudio(studio.browser, studio.url, SIZES.desktop);
   await page.waitForFunction(() => document.studio.map.names.length > 2);

@@ -20,13 +20,15 @@ use client::Client;
 use server::Server;
 
 /// Goal: maximum time of a step.
-const GOAL_MS: f64 = 50.0;
+const GOAL_MS: f64 = 20.0;
 /// Goal: maximum size of the page.
 const GOAL_PAGE_BYTES: f64 = 1e6;
 /// Goal: maximum relative growth of memory while decoding, which allocators need.
 const GOAL_GROWTH: f64 = 0.1;
 /// Numbers of simultaneous clients.
 const CLIENTS: [usize; 2] = [1, 8];
+/// Requests per second of a client that plays: the page asks once per step of a drag.
+const PLAYING_RATE: f64 = 15.0;
 /// Time before measurements start.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// Number of different latents that are decoded in turn.
@@ -89,12 +91,14 @@ fn latency(server: &Server, seconds: f64) -> Result<Value> {
     let mut figures = json!({ "page_bytes": page });
     for (what, bodies) in requests {
         let path = format!("/api/v1/{what}");
-        post(server, &path, &bodies, 1, WARM_UP)?;
+        post(server, &path, &bodies, (1, None), WARM_UP)?;
         let mut rows = Vec::new();
-        for clients in CLIENTS {
+        let loads = CLIENTS.map(|clients| (clients, None));
+        let playing = (CLIENTS[1], Some(Duration::from_secs_f64(1.0 / PLAYING_RATE)));
+        for (clients, every) in loads.into_iter().chain([playing]) {
             let before = server.memory_mib()?;
             let started = Instant::now();
-            let mut times = post(server, &path, &bodies, clients, length)?;
+            let mut times = post(server, &path, &bodies, (clients, every), length)?;
             let elapsed = started.elapsed().as_secs_f64();
             let after = server.memory_mib()?;
             times.sort_by(f64::total_cmp);
@@ -102,14 +106,16 @@ fn latency(server: &Server, seconds: f64) -> Result<Value> {
             let at = |share: f64| quantile(&times, share);
             let (p50, p99, most) = (at(0.5), at(0.99), at(1.0));
             let rate = times.len() as f64 / elapsed;
+            let playing = every.map(|_| format!(", {PLAYING_RATE}/s each")).unwrap_or_default();
             answer(&format!(
                 "{what:7}  {clients:7}  {:8}  {rate:10.1}  {p50:6.2}  {p99:6.2}  {most:7.1}  \
-                 {before:10.1}  {after:5.1}  {}",
+                 {before:10.1}  {after:5.1}  {}{playing}",
                 times.len(),
                 verdict(p99, before, after),
             ));
             rows.push(json!({
-                "clients": clients, "requests": times.len(), "requests_per_second": rate,
+                "clients": clients, "requests_per_second_and_client": every.map(|_| PLAYING_RATE),
+                "requests": times.len(), "requests_per_second": rate,
                 "p50_ms": p50, "p99_ms": p99, "max_ms": most, "memory_before_mib": before,
                 "memory_after_mib": after,
             }));
@@ -151,12 +157,12 @@ fn bodies(server: &Server) -> Result<Vec<String>> {
 }
 
 /// Milliseconds of each request, with several clients that each send one request after the other
-/// for a given time.
+/// for a given time: at once or, if `every` is given, at least so long after the one before.
 fn post(
     server: &Server,
     path: &str,
     bodies: &[String],
-    clients: usize,
+    (clients, every): (usize, Option<Duration>),
     length: Duration,
 ) -> Result<Vec<f64>> {
     let until = Instant::now() + length;
@@ -172,6 +178,9 @@ fn post(
             times.push(asked.elapsed().as_secs_f64() * 1e3);
             if reply.status != 200 {
                 bail!("{path} returned status {}: {}", reply.status, reply.text());
+            }
+            if let Some(rest) = every.and_then(|every| every.checked_sub(asked.elapsed())) {
+                std::thread::sleep(rest);
             }
         }
         Ok(times)

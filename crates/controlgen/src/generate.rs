@@ -8,8 +8,10 @@ mod latent_path;
 mod membership;
 mod pieces;
 mod place;
+mod scale;
 mod style_check;
 mod target;
+mod together;
 
 use corpus::artifact::ArtifactError;
 use musicvae::note_list::NoteListScore;
@@ -33,6 +35,7 @@ pub use pieces::{Dropped, Piece, PieceFilter, PieceRequest, Pieces, pieces, piec
 pub use place::{Placement, Plane};
 pub use style_check::StyleCheck;
 pub use target::{StyleChoice, Target};
+pub use together::{LatentBatch, decode_together};
 
 /// Windows decoded between two checks of whether to go on.
 const WINDOWS_PER_CHECK: usize = 64;
@@ -164,6 +167,15 @@ pub enum GenerateError {
     Gap {
         /// Why not.
         why: String,
+    },
+    /// A scale for music that is in no key.
+    #[error(
+        "notes can be kept to the scale only of music in one key, which windows of `{kind}` are \
+         not in; leave it out"
+    )]
+    Scale {
+        /// The model's kind.
+        kind: &'static str,
     },
     /// The caller stopped the work.
     #[error("stopped")]

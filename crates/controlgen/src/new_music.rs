@@ -51,6 +51,8 @@ pub struct NewMusicRequest<'a> {
     pub bars: Option<usize>,
     /// How pieces are composed.
     pub composing: CompositionRequest,
+    /// Move notes outside the scale of the key into it ([`PieceRequest::in_scale`]).
+    pub in_scale: bool,
     /// How latents are sampled.
     pub sampling: LatentSampling,
     /// Chords or meter.
@@ -77,6 +79,7 @@ impl NewMusicRequest<'_> {
             n,
             bars: None,
             composing: CompositionRequest::default(),
+            in_scale: false,
             sampling: LatentSampling::default(),
             control: ControlRequest::default(),
             dials: &[],
@@ -259,6 +262,7 @@ impl<'a> NewMusic<'a> {
             aim: aim.as_ref(),
             control,
             composition: self.composition,
+            in_scale: self.request.in_scale,
             filter: PieceFilter { index, ..filter },
             max_attempts,
             ..PieceRequest::new(&target.path, &target.styles, n, decoding)

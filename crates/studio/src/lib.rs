@@ -36,6 +36,7 @@ mod router;
 mod serve;
 mod shelf;
 mod source;
+mod steps;
 mod studio;
 mod types;
 mod work;

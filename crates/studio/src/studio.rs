@@ -23,12 +23,15 @@ use crate::music::{self, Voice};
 use crate::neighbors::Neighbors;
 use crate::shelf::Shelf;
 use crate::source::Source;
-use crate::types::{Anchor, Memberships, Note, Piece, SamplingOptions, Window};
+use crate::steps::Steps;
+use crate::types::{Anchor, Memberships, Note, Piece, Window};
 use crate::work::{CancelToken, WorkerPool};
 
 /// Maximum number of short jobs, and of long jobs, that wait.
 const MAX_QUICK_WAITING: usize = 48;
 const MAX_HEAVY_WAITING: usize = 4;
+/// Maximum number of batches of steps at a time: few, so that batches are large.
+const MAX_STEP_WORKERS: usize = 2;
 
 /// A model with its styles and its map, shared by concurrent requests.
 #[derive(Clone)]
@@ -89,6 +92,8 @@ pub struct Inner {
     pub(crate) keeping: WorkerPool,
     pub(crate) neighbors: Neighbors,
     pub(crate) quick: WorkerPool,
+    /// Decoding and encoding of few windows, together with those of other requests.
+    pub(crate) steps: Steps,
     pub(crate) heavy: WorkerPool,
     /// Changes of styles, one at a time.
     changes: WorkerPool,
@@ -145,6 +150,7 @@ impl Studio {
             keeping: WorkerPool::new("keeping", 1, MAX_QUICK_WAITING)?,
             neighbors: Neighbors::default(),
             quick: WorkerPool::new("quick", n_threads.max(2), MAX_QUICK_WAITING)?,
+            steps: Steps::new(n_threads.clamp(1, MAX_STEP_WORKERS), MAX_QUICK_WAITING)?,
             heavy: WorkerPool::new("heavy", 2, MAX_HEAVY_WAITING)?,
             changes: WorkerPool::new("changes", 1, MAX_HEAVY_WAITING)?,
             assets: options.page.map_or(Assets::Inside, Assets::Folder),
@@ -274,7 +280,9 @@ impl Studio {
         self.measured_windows(catalog, tokens, mu, mu)
     }
 
-    fn measured_windows(
+    /// Like [`Self::windows`], for tokens that were encoded again to `mu`, `[n, Z]`. Without `mu`,
+    /// windows have no memberships.
+    pub(crate) fn measured_windows(
         &self,
         catalog: &Catalog,
         tokens: Vec<Vec<u16>>,
@@ -429,19 +437,4 @@ pub(crate) fn check_n_windows(n: usize) -> Result<(), ApiError> {
     }
     let message = format!("the number of windows must be 1 to {}, not {n}", limits::N_WINDOWS);
     Err(ApiError::invalid(message))
-}
-
-impl SamplingOptions {
-    /// Converts to the options of the library.
-    ///
-    /// # Errors
-    /// Returns an error if the temperature or the seed is out of range.
-    pub(crate) fn decoding(self) -> Result<Decoding, ApiError> {
-        let Self { temperature, seed } = self;
-        if seed > limits::MAX_SEED {
-            let message = format!("the seed must be 0 to {}, not {seed}", limits::MAX_SEED);
-            return Err(ApiError::invalid(message));
-        }
-        Ok(Decoding { temperature, seed }.check()?)
-    }
 }

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use controlgen::generate::Decoding;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::limits;
 
 /// A note on the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -133,5 +137,20 @@ impl Piece {
         let n = self.windows.len().max(1) as f64;
         self.membership = Some(self.windows.iter().map(of).sum::<f64>() / n);
         self
+    }
+}
+
+impl SamplingOptions {
+    /// Converts to the options of the library.
+    ///
+    /// # Errors
+    /// Returns an error if the temperature or the seed is out of range.
+    pub(crate) fn decoding(self) -> Result<Decoding, ApiError> {
+        let Self { temperature, seed } = self;
+        if seed > limits::MAX_SEED {
+            let message = format!("the seed must be 0 to {}, not {seed}", limits::MAX_SEED);
+            return Err(ApiError::invalid(message));
+        }
+        Ok(Decoding { temperature, seed }.check()?)
     }
 }

@@ -57,6 +57,10 @@ pub(crate) struct ArrangementArgs {
     /// sections, and their last two bars slow down]
     #[arg(long)]
     pub(crate) even: bool,
+    /// Move notes outside the scale of the key into it, down a semitone; minor is natural minor.
+    /// Only for models whose music is in one key
+    #[arg(long)]
+    pub(crate) in_scale: bool,
 }
 
 /// New bars for a tune.

@@ -147,6 +147,7 @@ fn request<'a>(
     Ok(NewMusicRequest {
         bars: args.bars.map(usize::try_from).transpose()?,
         composing: args.compose.request(&args.latent, !args.attribute.is_empty()),
+        in_scale: args.arrangement.in_scale,
         sampling: LatentSampling::from(&args.latent),
         control: args.control.request(),
         dials: &args.attribute,
@@ -186,6 +187,7 @@ fn options(args: &NewMusicArgs, music: &NewMusic<'_>, task: &GenerateTask<'_>) -
         "drums": args.drums.drums.as_ref().map(|folder| folder.display().to_string()),
         "intro": args.arrangement.intro,
         "even": args.arrangement.even,
+        "in_scale": args.arrangement.in_scale,
         "follows": composition.filter(|_| music.n_windows() > 1).map(|composition| {
             let walks = composition.learned.is_none() || !args.path.is_empty();
             if walks { "smoothness" } else { "pieces" }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 
 use super::membership::memberships_given;
+use super::scale::into_scale;
 use super::{ControlRequest, Controls, Decoding, GenerateError, LatentPath, LatentSampling};
 use crate::attribute::Aim;
 use crate::copy::{CopyIndex, CopyMatch};
@@ -44,6 +45,8 @@ pub struct PieceRequest<'a> {
     /// How whole pieces are composed; `None` for windows that are only near each other
     /// ([`LatentSampling::smoothness`]).
     pub composition: Option<Composition<'a>>,
+    /// Move notes outside the scale of the key into it: down a semitone. Minor is natural minor.
+    pub in_scale: bool,
     /// Which pieces are kept.
     pub filter: PieceFilter<'a>,
     /// Maximum number of attempts; `None` for 20 per piece and 100 more.
@@ -72,6 +75,7 @@ impl<'a> PieceRequest<'a> {
             decoding,
             control: ControlRequest::default(),
             composition: None,
+            in_scale: false,
             filter: PieceFilter::default(),
             max_attempts: None,
             canceled: None,
@@ -200,6 +204,9 @@ pub fn pieces_while(
 ) -> Result<Pieces, GenerateError> {
     let (decoding, sampling) = (request.decoding.check()?, request.sampling.check()?);
     request.check()?;
+    if request.in_scale && !model.kind().is_in_one_key() {
+        return Err(GenerateError::Scale { kind: model.kind().name });
+    }
     let controls = Controls::of_styles(model, styles, request.targets, request.control)?;
     let max_attempts =
         request.max_attempts.unwrap_or(ATTEMPTS_PER_PIECE * request.n + MORE_ATTEMPTS);
@@ -265,8 +272,19 @@ impl Drawing<'_> {
     fn pieces(&self, first: usize, n: usize) -> Result<Vec<Piece>, GenerateError> {
         let n_windows = self.request.n_windows.max(1);
         if let Some(composer) = &self.composer {
-            let made = composer.pieces(first as u64..(first + n) as u64)?;
-            let mu: Vec<f32> = made.iter().flat_map(|piece| piece.mu.concat()).collect();
+            let mut made = composer.pieces(first as u64..(first + n) as u64)?;
+            let mu: Vec<f32> = if self.request.in_scale {
+                let windows = || made.iter().flat_map(|piece| &piece.windows);
+                let moved = self.in_scale(windows().cloned().collect());
+                let mut rest = moved.iter().cloned();
+                for piece in &mut made {
+                    let n = piece.windows.len();
+                    piece.windows = rest.by_ref().take(n).collect();
+                }
+                encode_windows(self.model, &moved)
+            } else {
+                made.iter().flat_map(|piece| piece.mu.concat()).collect()
+            };
             let judged = self.judged(&mu).into_iter();
             let pieces = made.into_iter().zip(judged).enumerate();
             return Ok(pieces
@@ -294,6 +312,7 @@ impl Drawing<'_> {
         let first_window = (first * n_windows) as u64;
         let control = self.controls.of(first_window, &z, n_windows, decoding.seed);
         let windows = decoding.decode_from(self.model, first_window, &z, &control);
+        let windows = self.in_scale(windows);
         let again = encode_windows(self.model, &windows);
         let judged = self.judged(&again).into_iter();
         let latents = z.chunks_exact(n_windows * space.z_size());
@@ -308,6 +327,14 @@ impl Drawing<'_> {
             form: None,
         };
         Ok(pieces.map(piece).collect())
+    }
+
+    /// Moves the notes of windows into the scale, if asked for.
+    fn in_scale(&self, mut windows: Vec<Vec<u16>>) -> Vec<Vec<u16>> {
+        if self.request.in_scale {
+            windows.iter_mut().for_each(|window| into_scale(self.model.form(), window));
+        }
+        windows
     }
 
     /// Of posterior means `[n, windows, Z]`: each piece's responsibilities, and its membership in

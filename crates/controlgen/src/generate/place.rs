@@ -15,9 +15,9 @@
 
 use gmm::points::dot;
 use gmm::{Gaussian, GaussianMixture, ModelError};
-use musicvae::{Sampling, seed};
+use musicvae::seed;
 
-use super::{Controls, Decoding};
+use super::{Controls, Decoding, LatentBatch};
 use crate::encode::encode_windows;
 use crate::latent::argmax;
 use crate::model::Model;
@@ -341,11 +341,7 @@ impl Decoding {
     /// Decodes latents `[n, Z]`, each as if it were alone: unlike with [`Decoding::decode`], the
     /// same latent becomes the same music whatever its number, in the likeliest meter.
     pub fn decode_each(self, model: &Model, controls: &Controls, z: &[f32]) -> Vec<Vec<u16>> {
-        let control = controls.likeliest(z, self.seed);
-        let n = z.len() / model.z_size().max(1);
-        let sampling = self.temperature.map_or(Sampling::Argmax, Sampling::Temperature);
-        let mut rngs: Vec<_> = (0..n).map(|_| seed::stream(self.seed, "decode", 0)).collect();
-        model.network().decode(z, &control, sampling, &mut rngs)
+        LatentBatch::each(model, self, controls, z.to_vec()).decode(model)
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use controlgen::encode::encode_windows;
-use controlgen::generate::{Decoding, controls_of};
+use controlgen::generate::{Decoding, LatentBatch, controls_of};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,6 +11,7 @@ use crate::Studio;
 use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::music;
+use crate::steps::{self, Step};
 use crate::studio::check_n_windows;
 use crate::types::{Memberships, Note, SamplingOptions, Window};
 
@@ -54,10 +55,34 @@ pub(super) async fn decoded(
 ) -> Result<Json<Windows>, ApiError> {
     let catalog = studio.catalog();
     let work = studio.clone();
+    if z.len() <= steps::MAX_WINDOWS * studio.model.z_size() {
+        let batch = studio.quick.run(move |_| {
+            let control = work.control(&z, decoding.seed);
+            Ok(LatentBatch::new(&work.model, decoding, z, control))
+        });
+        return stepped(&studio, batch.await?, true).await;
+    }
     let answer = studio.quick.run(move |cancel| {
         let control = work.control(&z, decoding.seed);
         let tokens = work.decode(decoding, &z, &control, cancel)?;
         let windows = work.windows(&catalog, tokens, &z);
+        Ok(Json(Windows { windows, moved: Vec::new() }))
+    });
+    answer.await
+}
+
+/// Decodes a few latents together with those of other requests.
+pub(super) async fn stepped(
+    studio: &Studio,
+    batch: LatentBatch,
+    measure: bool,
+) -> Result<Json<Windows>, ApiError> {
+    let catalog = studio.catalog();
+    let work = studio.clone();
+    let z = batch.z().to_vec();
+    let done = studio.step(Step::decode(batch, measure)).await?;
+    let answer = studio.quick.run(move |_| {
+        let windows = work.measured_windows(&catalog, done.windows, &z, &done.mu);
         Ok(Json(Windows { windows, moved: Vec::new() }))
     });
     answer.await
@@ -153,8 +178,14 @@ pub(crate) async fn measure(
     studio.check_windows(&request.windows)?;
     let catalog = studio.catalog();
     let work = studio.clone();
+    let windows = request.windows;
+    let known = if windows.len() <= steps::MAX_WINDOWS {
+        Ok(studio.step(Step::Encode(windows)).await?.mu)
+    } else {
+        Err(windows)
+    };
     let answer = studio.quick.run(move |_| {
-        let mu = encode_windows(&work.model, &request.windows);
+        let mu = known.unwrap_or_else(|windows| encode_windows(&work.model, &windows));
         Ok(Json(Measured { memberships: catalog.memberships(&work.model, &mu) }))
     });
     answer.await

@@ -61,6 +61,10 @@ pub(crate) struct GenerateRequest {
     /// (`copy.fraction` of a piece).
     #[serde(default)]
     max_copy_fraction: Option<f64>,
+    /// Move notes outside the scale of the key into it: down a semitone. Only for models whose
+    /// music is in one key (`in_one_key`).
+    #[serde(default)]
+    in_scale: bool,
     /// Attributes to turn up or down, from what the style usually has.
     #[serde(default)]
     attributes: Vec<AttributeShift>,
@@ -205,6 +209,7 @@ pub(crate) async fn generate(
             aim: aim.as_ref(),
             canceled: Some(cancel.flag()),
             composition: (is_asked || (n_windows > 1 && !walks)).then_some(composition),
+            in_scale: request.in_scale,
             filter: PieceFilter {
                 min_membership: request.min_membership,
                 max_copy_fraction: request.max_copy_fraction,

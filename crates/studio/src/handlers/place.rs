@@ -2,19 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
+use controlgen::generate::{Decoding, LatentBatch};
 use controlgen::piece::DEFAULT_CANDIDATES;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::attributes::{AttributeShift, dials, turned};
-use super::decode::Windows;
+use super::decode::{Windows, stepped};
 use super::map::{MapQuery, projected};
 use crate::Studio;
 use crate::body::JsonBody;
+use crate::catalog::Catalog;
 use crate::error::ApiError;
 use crate::map::PlaceMusic;
 use crate::studio::check_n_windows;
 use crate::types::SamplingOptions;
+use crate::work::CancelToken;
 
 /// More places than this are a long job.
 const MAX_QUICK: usize = 1;
@@ -69,26 +72,19 @@ pub(crate) async fn place(
     let dials = dials(&studio, &request.attributes)?;
     let catalog = studio.catalog();
     let work = studio.clone();
+    if request.places.len() <= MAX_QUICK && dials.is_empty() {
+        let measure = request.measure;
+        let batch = studio.quick.run(move |cancel| {
+            let z = latents(&work, &catalog, &request, (held, decoding), cancel)?;
+            Ok(LatentBatch::each(&work.model, decoding, &work.controls, z))
+        });
+        return stepped(&studio, batch.await?, measure).await;
+    }
     let pool = if request.places.len() > MAX_QUICK { &studio.heavy } else { &studio.quick };
     let answer = pool.run(move |cancel| {
-        let map = projected(&work, &catalog, &request.map)?;
-        let Some(placed) = &map.placed else {
-            let message = "places on this map have no music; choose another `projection`, or \
-                           show a style";
-            return Err(ApiError::invalid(message));
-        };
-        let (model, styles, controls) = (&work.model, &catalog.styles, &work.controls);
-        let music = PlaceMusic { model, styles, controls };
-        let space = model.latent_space();
-        let held = held.map(|z| space.project(&z));
-        let mut z = Vec::new();
-        for place in &request.places {
-            let held = held.as_deref();
-            let point = placed.point(&music, *place, held, decoding.seed, cancel)?;
-            z.extend(space.latent(&point));
-        }
+        let mut z = latents(&work, &catalog, &request, (held, decoding), cancel)?;
         let mut tokens = Vec::new();
-        for z in z.chunks((PLACES_PER_CHECK * space.z_size()).max(1)) {
+        for z in z.chunks((PLACES_PER_CHECK * work.model.z_size()).max(1)) {
             cancel.check()?;
             tokens.extend(decoding.decode_each(&work.model, &work.controls, z));
         }
@@ -107,4 +103,30 @@ pub(crate) async fn place(
         Ok(Json(Windows { windows, moved }))
     });
     answer.await
+}
+
+/// The latents of places, `[n, Z]`, with a latent that is held.
+fn latents(
+    studio: &Studio,
+    catalog: &Catalog,
+    request: &PlaceRequest,
+    (held, decoding): (Option<Vec<f32>>, Decoding),
+    cancel: &CancelToken,
+) -> Result<Vec<f32>, ApiError> {
+    let map = projected(studio, catalog, &request.map)?;
+    let Some(placed) = &map.placed else {
+        let message = "places on this map have no music; choose another `projection`, or show a \
+                       style";
+        return Err(ApiError::invalid(message));
+    };
+    let (model, styles, controls) = (&studio.model, &catalog.styles, &studio.controls);
+    let music = PlaceMusic { model, styles, controls };
+    let space = model.latent_space();
+    let held = held.map(|z| space.project(&z));
+    let mut z = Vec::new();
+    for place in &request.places {
+        let point = placed.point(&music, *place, held.as_deref(), decoding.seed, cancel)?;
+        z.extend(space.latent(&point));
+    }
+    Ok(z)
 }

@@ -1,5 +1,6 @@
 //! From latents to music and back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -315,4 +316,87 @@ async fn requests_beyond_the_queue_are_busy() {
             assert_eq!(reply.header(axum::http::header::RETRY_AFTER), "1");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_at_once_get_the_same_answers_as_alone() {
+    for name in ["poly", "melody"] {
+        let app = Arc::new(App::of(name));
+        let mut requests = Vec::new();
+        for number in 0..12_u64 {
+            let z = app.latent(usize::try_from(number).unwrap() * 5).await;
+            // Of different temperatures, seeds and numbers of windows.
+            let temperature = [json!(0.5), json!(1.0), Value::Null][number as usize % 3].clone();
+            let many = vec![z; number as usize % 4 + 1];
+            let body = json!({ "z": many, "temperature": temperature, "seed": number });
+            requests.push(("/api/v1/decode", body));
+            let place = json!({
+                "map": { "projection": "lda" }, "places": [[0.1 * number as f64, 0.2]],
+                "temperature": temperature, "seed": number, "measure": number % 2 == 0,
+            });
+            requests.push(("/api/v1/place", place));
+        }
+        let mut alone = Vec::new();
+        for (path, body) in &requests {
+            alone.push(app.post(path, body.clone()).await.ok());
+        }
+        let tokens = tokens(&alone[2]);
+        requests.push(("/api/v1/measure", json!({ "windows": tokens })));
+        let measured = app.post("/api/v1/measure", json!({ "windows": tokens })).await.ok();
+        assert_eq!(measured["memberships"][0], alone[2]["windows"][0]["memberships"]);
+        alone.push(measured);
+        let ask = |(path, body): (&'static str, Value)| {
+            let app = Arc::clone(&app);
+            tokio::spawn(async move { app.post(path, body).await.ok() })
+        };
+        let at_once: Vec<_> = requests.into_iter().map(ask).collect();
+        for (at, (reply, alone)) in at_once.into_iter().zip(alone).enumerate() {
+            assert_eq!(reply.await.unwrap(), alone, "{name}, request {at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_music_keeps_to_the_scale_if_asked_to() {
+    let app = App::of("poly");
+    let names = app.style_names().await;
+    let make = async |in_scale: bool, bars: u64| {
+        let body = json!({
+            "style": names[0], "n": 4, "bars": bars, "temperature": 1.5, "seed": 3,
+            "in_scale": in_scale, "candidates": 2,
+        });
+        app.post("/api/v1/generate", body).await.ok()
+    };
+    // Numbers of notes in and outside the scale of the key that each window is in.
+    let model = app.get("/api/v1/model").await.ok();
+    let is_drum = |voice: &Value| {
+        model["voices"][usize::try_from(voice.as_u64().unwrap()).unwrap()]["drums"] == true
+    };
+    let count = |made: &Value| {
+        let mut counts = [0, 0];
+        for piece in made["pieces"].as_array().unwrap() {
+            for window in piece["windows"].as_array().unwrap() {
+                for note in window["notes"].as_array().unwrap() {
+                    let pitch = note["pitch"].as_i64().unwrap() - window["key"].as_i64().unwrap();
+                    let is_in = [0, 2, 4, 5, 7, 9, 11].contains(&pitch.rem_euclid(12));
+                    counts[usize::from(!is_in)] += i32::from(!is_drum(&note["voice"]));
+                }
+            }
+        }
+        counts
+    };
+    for bars in [2, 4] {
+        let (free, kept) = (make(false, bars).await, make(true, bars).await);
+        let ([_, outside], [inside, none]) = (count(&free), count(&kept));
+        assert!(outside > 0 && inside > 0 && none == 0, "{bars} bars: {outside}, {inside}, {none}");
+        // Memberships are those of the music as it is now.
+        let window = &kept["pieces"][0]["windows"][0];
+        let measured = json!({ "windows": [window["tokens"]] });
+        let measured = app.post("/api/v1/measure", measured).await.ok();
+        assert_eq!(window["memberships"], measured["memberships"][0]);
+    }
+    let drums = App::of("drums");
+    let names = drums.style_names().await;
+    let body = json!({ "style": names[0], "n": 1, "in_scale": true });
+    assert_eq!(drums.post("/api/v1/generate", body).await.error().0, 422);
 }

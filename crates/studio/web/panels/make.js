@@ -318,6 +318,7 @@ export class MakePanel {
         min_membership: dials.membership || null,
         max_copy_fraction: dials.copied < 1 ? dials.copied : null,
         attributes,
+        ...(app.session.shape.inScale ? { in_scale: true } : {}),
       });
       const takes = pieces.map((piece) => {
         const take = app.shaped(app.take(piece, names.join(" + ")));

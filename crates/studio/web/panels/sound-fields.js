@@ -1,5 +1,5 @@
 // @ts-check
-// The key, the instrument and the dynamics of what is generated.
+// The key and its scale, the instrument and the dynamics of what is generated.
 
 import { el } from "../dom.js";
 import { KEYS } from "../state/scale.js";
@@ -35,6 +35,12 @@ export function soundFields(app, changed) {
     shape.key = Number(key.value);
     changed();
   });
+  const inScale = el("input", { type: "checkbox", id: "make-in-scale" });
+  inScale.checked = shape.inScale;
+  inScale.addEventListener("change", () => {
+    shape.inScale = inScale.checked;
+    changed();
+  });
   program.addEventListener("change", () => {
     shape.program = number(program);
     changed();
@@ -47,6 +53,11 @@ export function soundFields(app, changed) {
     "div",
     { class: "fields" },
     app.model.in_one_key ? el("label", {}, "Key", key) : null,
+    app.model.in_one_key ? el(
+      "label",
+      { class: "row", title: "Notes of new music outside the scale of the key move into it" },
+      inScale, el("span", {}, "In the scale"),
+    ) : null,
     el("label", {}, "Instrument", program),
     el("label", {}, "Dynamics", velocity),
   );

@@ -92,10 +92,11 @@ export function restoreDials(dials, stored) {
  * @param {import("./session.js").Session["shape"]} shape
  * @param {Record<string, unknown>} stored
  */
-export function restoreShape(shape, { key, program, velocity }) {
+export function restoreShape(shape, { key, inScale, program, velocity }) {
   const within = (/** @type {unknown} */ value, /** @type {number} */ low) =>
     typeof value === "number" && Number.isInteger(value) && value >= low && value <= 127;
   if (within(key, -5) && Number(key) <= 6) shape.key = Number(key);
+  if (typeof inScale === "boolean") shape.inScale = inScale;
   if (within(program, 0)) shape.program = Number(program);
   if (within(velocity, 1)) shape.velocity = Number(velocity);
 }

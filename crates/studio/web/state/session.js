@@ -57,11 +57,11 @@ export class Session extends EventTarget {
     attributes: {},
   };
   /**
-   * What new music gets: semitones above C, and the program and velocity of its notes; `null` for
-   * the model's.
-   * @type {{ key: number, program: number | null, velocity: number | null }}
+   * What new music gets: semitones above C, whether it keeps to the scale, and the program and
+   * velocity of its notes; `null` for the model's.
+   * @type {{ key: number, inScale: boolean, program: number | null, velocity: number | null }}
    */
-  shape = { key: 0, program: null, velocity: null };
+  shape = { key: 0, inScale: false, program: null, velocity: null };
   /** Whether edits of notes keep to the scale of the piece. */
   keepsScale = false;
   /** @type {Map<number, Promise<ReferenceWindow>>} */
