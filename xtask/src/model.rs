@@ -147,8 +147,8 @@ impl Maker<'_> {
     }
 }
 
-/// The folder of a source below the data sets. `cargo xtask fetch` unpacks a repository into a folder
-/// with the name of its commit, so `set/part` may be `set/set-COMMIT/part`.
+/// The folder of a source below the data sets. `cargo xtask fetch` unpacks a repository into a
+/// folder with the name of its commit, so `set/part` may be `set/set-COMMIT/part`.
 fn folder_of(data: &Path, source: &str) -> Result<Option<PathBuf>> {
     let direct = data.join(source);
     let Some((set, part)) = source.split_once('/') else {

@@ -207,8 +207,8 @@ fn joined(melody: &NoteList, notes: &[ListNote]) -> NoteList {
     NoteList::from_notes(melody.encoding(), melody.meter(), all).expect("notes of this meter")
 }
 
-/// The highest line of a window and the other notes: a melody with its accompaniment, as [`accompany`]
-/// would be given the one and write the other.
+/// The highest line of a window and the other notes: a melody like those that [`accompany`] takes,
+/// with the accompaniment it had.
 pub fn split(window: &NoteList) -> (NoteList, Vec<ListNote>) {
     let lines = outer_lines(&notes_of_lists([window]));
     let top = lines.into_iter().next().map(|line| line.notes).unwrap_or_default();

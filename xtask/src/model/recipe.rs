@@ -159,7 +159,8 @@ const PITCHED_NAMES: &[(&str, &str)] = &[
     ("mutopia", "piano piece"),
 ];
 
-/// Options of `fit` for styles of whole pieces, as many as are found again in halves of the data.
+/// Options of `fit` for styles of whole pieces; their number is the one most stable between halves
+/// of the data.
 const BY_PIECES: &[&str] = &[
     "-k",
     "10..14",

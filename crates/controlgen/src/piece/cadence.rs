@@ -42,8 +42,8 @@ pub(super) fn held(form: &WindowForm, window: &[u16], at: usize) -> Vec<u16> {
     }
 }
 
-/// Where the last chord of a window may begin: where a tone starts on the first beat or in the
-/// middle of its last bar, the latest first.
+/// Possible starts of a window's last chord: those of tones on the first beat or in the middle of
+/// its last bar, the latest first.
 pub(super) fn places(sounds: &Sounds) -> Vec<usize> {
     let first = sounds.n_steps.saturating_sub(sounds.bar);
     let mut places = vec![first + sounds.bar / 2, first];

@@ -14,7 +14,7 @@ const KEY: f64 = 12.0;
 const MEMBERSHIP: f64 = 2.0;
 const JOIN: f64 = 0.3;
 const LIKENESS: f64 = 8.0;
-/// What a varied return costs that is too little like what it returns to be heard as one.
+/// The cost of a varied return that is too different from its original to be heard as one.
 const NOT_VARIED: f64 = 4.0;
 /// Shares of pairs of tones, where a tenth is heard.
 const CONSONANCE: f64 = 4.0;
