@@ -19,9 +19,9 @@
 //! | | composers of songs | dances, none heard in training |
 //! |---|---|---|
 //! | adapted mixture | 0.50; 49, 44, 46 | 0.28; 327, 236, 182 |
-//! | **`h² = 0.25`** | 0.82; 56, 54, 57 | 0.47; 216, 271, 204 |
-//! | one Gaussian of the windows | 63, 77, 50 | 235, 200, 231 |
-//! | the prior | 45 | 414 |
+//! | **`h² = 0.25`** | 0.79; 79, 48, 46 | 0.51; 182, 156, 166 |
+//! | one Gaussian of the windows | 90, 55, 43 | 193, 211, 159 |
+//! | the prior | 47 | 421 |
 //! | real music | 24 | 60 |
 
 use std::collections::BTreeMap;

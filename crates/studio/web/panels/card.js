@@ -138,10 +138,11 @@ function tools(app, style, path, renamed) {
     app.attempt(async () => {
       const newName = name.value.trim();
       if (newName === style.name) return;
-      /** @type {Style} */
-      const { name: current } = await app.api.patch(path, { name: newName });
-      renamed(current);
-      await app.session.reload();
+      await app.session.changeStyles(async () => {
+        /** @type {Style} */
+        const { name: current } = await app.api.patch(path, { name: newName });
+        renamed(current);
+      });
     });
   });
   const exportStyle = async () => {
@@ -152,11 +153,11 @@ function tools(app, style, path, renamed) {
   const exported = el("button", { type: "button", class: "small", onclick: onexport }, "Export");
   const removeStyle = async () => {
     const copy = await (await app.api.send(`${path}/export`)).json();
-    const remove = async () => {
-      await app.api.send(path, { method: "DELETE" });
-      renamed(null);
-      await app.session.reload();
-    };
+    const remove = () =>
+      app.session.changeStyles(async () => {
+        await app.api.send(path, { method: "DELETE" });
+        renamed(null);
+      });
     const restore = async () => {
       await app.api.post("/styles/import", copy);
       await app.session.reload();

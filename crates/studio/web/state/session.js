@@ -1,6 +1,8 @@
 // @ts-check
 // The page's copy of the server's state (model, styles, map), and the settings of the dials.
 
+import { isAbort, pause } from "../api.js";
+
 /** @typedef {import("../types.js").Model} Model */
 /** @typedef {import("../types.js").Style} Style */
 /** @typedef {import("../types.js").MapData} MapData */
@@ -66,7 +68,8 @@ export class Session extends EventTarget {
   keepsScale = false;
   /** @type {Map<number, Promise<ReferenceWindow>>} */
   #windows = new Map();
-  #mapRequest = 0;
+  /** Of the map that is being loaded. */
+  #loading = new AbortController();
 
   /**
    * @param {Api} api
@@ -111,11 +114,39 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Loads a map, polling while it is being computed.
+   * Renames or removes styles, and loads styles and map again. A map that is being loaded is given
+   * up first, because it would ask the server for styles that no longer exist.
+   * @param {() => Promise<void>} change
+   */
+  async changeStyles(change) {
+    this.#loading.abort();
+    try {
+      await change();
+    } finally {
+      await this.reload();
+    }
+  }
+
+  /**
+   * Loads a map instead of the one that is being loaded.
    * @param {MapData["projection"]} [projection]
    */
   async loadMap(projection = this.projection) {
-    const request = ++this.#mapRequest;
+    this.#loading.abort();
+    this.#loading = new AbortController();
+    try {
+      await this.#pollMap(projection, this.#loading.signal);
+    } catch (error) {
+      if (!isAbort(error)) throw error;
+    }
+  }
+
+  /**
+   * Asks for a map until it has been computed.
+   * @param {MapData["projection"]} projection
+   * @param {AbortSignal} signal
+   */
+  async #pollMap(projection, signal) {
     /** @type {import("../types.js").MapQuery} */
     const mapQuery = { projection };
     if (projection === "lda") {
@@ -125,11 +156,11 @@ export class Session extends EventTarget {
     const query = new URLSearchParams(mapQuery);
     for (;;) {
       /** @type {MapData} */
-      const map = await this.api.get(`/map?${query}`);
-      if (request !== this.#mapRequest) return;
+      const map = await this.api.get(`/map?${query}`, signal);
       if (map.progress >= 1) {
-        const rows = await (await this.api.send(`/map/points?${query}`)).arrayBuffer();
-        if (request !== this.#mapRequest) return;
+        const response = await this.api.send(`/map/points?${query}`, { signal });
+        const rows = await response.arrayBuffer();
+        signal.throwIfAborted();
         this.points = pointsOf(rows);
         this.map = map;
         this.projection = projection;
@@ -139,8 +170,7 @@ export class Session extends EventTarget {
         return;
       }
       this.dispatchEvent(new CustomEvent("progress", { detail: map.progress }));
-      await new Promise((resolve) => setTimeout(resolve, POLL));
-      if (request !== this.#mapRequest) return;
+      await pause(POLL, signal);
     }
   }
 
