@@ -68,6 +68,7 @@ export class Puck extends EventTarget {
       (error) => app.fail(error),
     );
     app.session.addEventListener("map", () => this.#onMap());
+    app.session.addEventListener("changing", () => this.#warming.abort());
     app.session.addEventListener("dials", () => {
       // Changes of dials apply immediately if the puck's music is playing.
       if (this.#live && app.history.current === this.#live) this.#request();

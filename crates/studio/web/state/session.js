@@ -18,7 +18,7 @@ const MAX_CACHED = 600;
 
 /** @typedef {{ xs: Float32Array, ys: Float32Array, styles: Uint32Array }} Points */
 
-/** Events: `styles`, `map`, `progress`, `dials`. */
+/** Events: `styles`, `changing`, `map`, `progress`, `dials`. */
 export class Session extends EventTarget {
   /** @type {Style[]} */
   styles = [];
@@ -114,12 +114,14 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Renames or removes styles, and loads styles and map again. A map that is being loaded is given
-   * up first, because it would ask the server for styles that no longer exist.
+   * Renames or removes styles, and loads styles and map again. Requests for the map are given up
+   * first, here and by those who listen to `changing`, because they would ask the server for styles
+   * that no longer exist.
    * @param {() => Promise<void>} change
    */
   async changeStyles(change) {
     this.#loading.abort();
+    this.dispatchEvent(new Event("changing"));
     try {
       await change();
     } finally {
