@@ -2,7 +2,7 @@
 //! decreases.
 
 use crate::support::{clusters, relative_difference};
-use gmm::{CovarianceType, Fit, GaussianMixture, GmmParams, Init, Samples};
+use gmm::{CovarianceType, Fit, FitError, GaussianMixture, GmmParams, Init, Samples};
 use proptest::prelude::*;
 
 const N: usize = 700;
@@ -21,6 +21,15 @@ fn shapes() -> impl Strategy<Value = CovarianceType> {
 
 /// A few iterations from given labels, which allow any change of rows or coordinates.
 fn fit(data: &[f64], labels: Vec<usize>, shape: CovarianceType, iterations: usize) -> Fit {
+    try_fit(data, labels, shape, iterations).unwrap()
+}
+
+fn try_fit(
+    data: &[f64],
+    labels: Vec<usize>,
+    shape: CovarianceType,
+    iterations: usize,
+) -> Result<Fit, FitError> {
     GmmParams::new(K)
         .covariance_type(shape)
         .init(Init::Labels(labels))
@@ -28,7 +37,6 @@ fn fit(data: &[f64], labels: Vec<usize>, shape: CovarianceType, iterations: usiz
         .tol(0.0)
         .max_iter(iterations)
         .fit(&Samples::new(data, data.len() / D, D).unwrap(), 0)
-        .unwrap()
 }
 
 fn labels(n: usize) -> Vec<usize> {
@@ -45,7 +53,12 @@ proptest! {
     #[test]
     fn the_bound_never_falls_by_more_than_rounding(seed in 0_u64..1_000, spread in 0.2_f64..4.0, shape in shapes()) {
         let data = clusters(N, D, K, spread, seed);
-        let fit = fit(&data, labels(N), shape, 25);
+        let fit = match try_fit(&data, labels(N), shape, 25) {
+            // Without a floor the likelihood has no maximum: for one start in two thousand EM
+            // shrinks a component onto a row, and says so.
+            Err(FitError::Singular { .. }) => return Err(TestCaseError::reject("a component collapsed")),
+            fit => fit.unwrap(),
+        };
         for pair in fit.report.lower_bounds.windows(2) {
             prop_assert!(pair[1] >= pair[0] - 1e-12 * pair[0].abs(), "{:?} {:?}", shape, pair);
         }
