@@ -303,19 +303,8 @@ fn unrelated(reference: &Reference, melodies: &[NoteList], seed: u64) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use note_seq::{Meter, Pitch};
-
     use super::*;
-
-    fn note(onset: u16, pitch: u8, duration: u16) -> ListNote {
-        let pitch = Pitch::new(pitch).unwrap();
-        ListNote { onset, pitch, duration, ..ListNote::default() }
-    }
-
-    fn window(notes: &[ListNote]) -> NoteList {
-        let notes = notes.iter().copied();
-        NoteList::from_notes(NoteListEncoding::POLY_2BAR, Meter::COMMON, notes).unwrap()
-    }
+    use crate::test_lists::{note, window};
 
     #[test]
     fn an_accompaniment_stays_under_its_melody() {

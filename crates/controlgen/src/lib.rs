@@ -44,6 +44,8 @@ pub mod session;
 pub mod similar;
 pub mod style;
 pub mod style_color;
+#[cfg(test)]
+mod test_lists;
 #[cfg(all(test, feature = "flex"))]
 mod test_session;
 pub mod training;

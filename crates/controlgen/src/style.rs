@@ -9,6 +9,7 @@ mod by_piece;
 mod card;
 mod chart;
 mod contrast;
+mod density;
 mod describe;
 mod edit;
 mod entry;
@@ -28,10 +29,11 @@ mod values;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use corpus::artifact::{ArtifactError, JsonFormat, read, with_causes};
 use gmm::select::Selected;
-use gmm::{Covariances, GaussianMixture, ModelError, Samples};
+use gmm::{GaussianMixture, ModelError, Samples};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Model;
@@ -43,6 +45,7 @@ use mixture::fingerprint;
 pub use added::{AddReport, AddedStyle};
 pub use card::{Card, Share};
 pub use contrast::Contrast;
+use density::{AddedDensity, widened};
 pub use entry::{AddedSummary, Style, WindowSource};
 pub use error::StyleError;
 pub use estimate::Estimate;
@@ -68,6 +71,8 @@ pub struct Styles {
     fingerprint: String,
     facts: Option<FitFacts>,
     all: Vec<Style>,
+    /// The mixture as memberships in added styles need it, made when first needed.
+    widened: OnceLock<Option<GaussianMixture>>,
     /// Added styles, by name.
     added: BTreeMap<String, Kept>,
     skipped: Vec<SkippedStyle>,
@@ -81,6 +86,16 @@ pub struct Styles {
 struct Kept {
     style: AddedStyle,
     path: PathBuf,
+    /// Made when first needed.
+    density: OnceLock<Option<AddedDensity>>,
+    /// The hash of the distribution, made when first needed.
+    digest: OnceLock<[u8; 32]>,
+}
+
+impl Kept {
+    fn new(style: AddedStyle, path: PathBuf) -> Self {
+        Self { style, path, density: OnceLock::new(), digest: OnceLock::new() }
+    }
 }
 
 /// The file of an added style that can't be used.
@@ -151,6 +166,7 @@ impl Styles {
             fingerprint,
             facts: fit,
             all: styles,
+            widened: OnceLock::new(),
             added: BTreeMap::new(),
             skipped: Vec::new(),
             folders,
@@ -162,7 +178,7 @@ impl Styles {
             match read {
                 Ok(style) => {
                     loaded.all.push(style.entry());
-                    loaded.added.insert(style.name.clone(), Kept { style, path });
+                    loaded.added.insert(style.name.clone(), Kept::new(style, path));
                 }
                 Err(error) => {
                     loaded.skipped.push(SkippedStyle { path, reason: with_causes(&error) });
@@ -298,7 +314,11 @@ impl Styles {
         if !style.components.is_empty() {
             return style.memberships_of(&self.memberships(model, mu));
         }
-        self.membership_in(model, mu, &self.distribution(style))
+        let Some(kept) = self.added.get(&style.name) else {
+            return self.membership_in(model, mu, &self.distribution(style));
+        };
+        let density = || AddedDensity::new(&kept.style.distribution, self.noise()).ok();
+        self.membership_by(model, mu, kept.density.get_or_init(density).as_ref())
     }
 
     /// [`Styles::membership`] of an added style with this distribution.
@@ -308,10 +328,23 @@ impl Styles {
         mu: &[f32],
         distribution: &GaussianMixture,
     ) -> Vec<f64> {
+        self.membership_by(model, mu, AddedDensity::new(distribution, self.noise()).ok().as_ref())
+    }
+
+    fn membership_by(&self, model: &Model, mu: &[f32], density: Option<&AddedDensity>) -> Vec<f64> {
         let values = model.latent_space().project_all(mu);
-        let Some(samples) = samples(model, &values) else { return Vec::new() };
-        let noise = self.facts.as_ref().map(|facts| facts.posterior_variances.as_slice());
-        membership_of_added(distribution, &self.mixture, noise, &samples).unwrap_or_default()
+        let mixture = || widened(&self.mixture, self.noise()).ok();
+        let (Some(density), Some(mixture), Some(samples)) =
+            (density, self.widened.get_or_init(mixture), samples(model, &values))
+        else {
+            return Vec::new();
+        };
+        density.membership(mixture, &samples).unwrap_or_default()
+    }
+
+    /// The encoder's variance in each dimension.
+    fn noise(&self) -> Option<&[f64]> {
+        self.facts.as_ref().map(|facts| facts.posterior_variances.as_slice())
     }
 
     /// The distribution of a style of a few pieces: what [`Styles::add`] makes of their windows,
@@ -331,36 +364,6 @@ impl Styles {
     }
 }
 
-/// Probability that samples belong to an added style and not to the mixture, see
-/// [`Styles::membership`]; `noise` widens both, if it has a variance for each dimension.
-fn membership_of_added(
-    style: &GaussianMixture,
-    mixture: &GaussianMixture,
-    noise: Option<&[f64]>,
-    samples: &Samples<'_>,
-) -> Result<Vec<f64>, ModelError> {
-    let scores = |mixture: &GaussianMixture| match noise {
-        Some(noise) if noise.len() == mixture.n_features() => {
-            mixture.convolved(noise)?.score_samples(samples)
-        }
-        _ => mixture.score_samples(samples),
-    };
-    let moments = style.moments()?;
-    let whole = GaussianMixture::from_parameters(
-        vec![1.0],
-        moments.mean().to_vec(),
-        Covariances::Full(moments.covariance().to_vec()),
-    )?;
-    let (near, within, others) = (scores(style)?, scores(&whole)?, scores(mixture)?);
-    let odds = (mixture.n_components() as f64).ln();
-    let share = |((near, within), others): ((&f64, f64), f64)| {
-        let higher = near.max(within);
-        let own = higher + f64::midpoint((near - higher).exp(), (within - higher).exp()).ln();
-        1.0 / (1.0 + (others - own + odds).exp())
-    };
-    Ok(near.iter().zip(within).zip(others).map(share).collect())
-}
-
 /// The mean of some rows; empty if there are none.
 pub(crate) fn mean_of_rows(rows: &[Vec<f64>]) -> Vec<f64> {
     let mut mean = vec![0.0; rows.first().map_or(0, Vec::len)];
@@ -374,30 +377,4 @@ pub(crate) fn mean_of_rows(rows: &[Vec<f64>]) -> Vec<f64> {
 fn samples<'a>(model: &Model, values: &'a [f64]) -> Option<Samples<'a>> {
     let n_features = model.latent_space().n_active();
     Samples::new(values, values.len() / n_features.max(1), n_features).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_encoder_leaves_open_does_not_count_against_a_style() {
-        let gaussian = |variance: f64| {
-            let one = Covariances::Diag(vec![variance]);
-            GaussianMixture::from_parameters(vec![1.0], vec![0.0], one).unwrap()
-        };
-        let (style, mixture) = (gaussian(0.01), gaussian(1.0));
-        let at = [0.5];
-        let samples = Samples::new(&at, 1, 1).unwrap();
-        let of = |noise: Option<&[f64]>| {
-            membership_of_added(&style, &mixture, noise, &samples).unwrap()[0]
-        };
-        // Densities of N(0, 0.01) and N(0, 1) at 0.5 are 1.487e-5 and 0.35207; of N(0, 0.26) and
-        // N(0, 1.25) 0.48377 and 0.32288.
-        assert!((of(None) - 1.487e-5 / (1.487e-5 + 0.35207)).abs() < 1e-7, "{}", of(None));
-        let expected = 0.48377 / (0.48377 + 0.32288);
-        assert!((of(Some(&[0.25])) - expected).abs() < 1e-4, "{}", of(Some(&[0.25])));
-        // For a fit without measured variances.
-        assert_eq!(of(Some(&[])), of(None));
-    }
 }

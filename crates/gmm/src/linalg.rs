@@ -184,17 +184,7 @@ fn rotate(rows: &mut [f64], p: usize, q: usize, d: usize, cosine: f64, sine: f64
 /// assert_eq!(gmm::points::dot(&[1.0, 2.0], &[3.0, -1.0]), 1.0);
 /// ```
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
-    // Sums side by side: one alone would wait for each addition before the next.
-    const SIDE_BY_SIDE: usize = 8;
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<SIDE_BY_SIDE>(), b.as_chunks::<SIDE_BY_SIDE>());
-    let mut sums = [0.0; SIDE_BY_SIDE];
-    for (a, b) in a.iter().zip(b) {
-        for i in 0..SIDE_BY_SIDE {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f64>() + rest
+    sum_of_pairs(a, b, |a, b| a * b)
 }
 
 /// The squared Euclidean distance of two points of the same length.
@@ -204,15 +194,22 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// assert_eq!(gmm::points::squared_distance(&[1.0, 2.0], &[4.0, -2.0]), 25.0);
 /// ```
 pub fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    sum_of_pairs(a, b, |a, b| (a - b) * (a - b))
+}
+
+/// The sum of a term of each pair. Eight sums run side by side: one alone would wait for each
+/// addition before the next.
+#[inline(always)]
+fn sum_of_pairs(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
     const SIDE_BY_SIDE: usize = 8;
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<SIDE_BY_SIDE>(), b.as_chunks::<SIDE_BY_SIDE>());
     let mut sums = [0.0; SIDE_BY_SIDE];
     for (a, b) in a.iter().zip(b) {
         for i in 0..SIDE_BY_SIDE {
-            sums[i] += (a[i] - b[i]) * (a[i] - b[i]);
+            sums[i] += term(a[i], b[i]);
         }
     }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| (a - b) * (a - b)).sum();
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| term(*a, *b)).sum();
     sums.iter().sum::<f64>() + rest
 }
 

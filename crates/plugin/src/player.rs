@@ -33,7 +33,7 @@ const MIN_LOOP: f64 = 1.0 / 64.0;
 /// The channel of drums, which are not transposed.
 const DRUM_CHANNEL: u8 = 9;
 /// Time that an offline render waits for a phrase before it continues without it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// State of the host's song at a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]

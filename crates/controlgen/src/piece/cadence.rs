@@ -59,10 +59,11 @@ pub(super) fn left_out(sounds: &Sounds, at: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use note_seq::NoteListEncoding;
     use note_seq::window::WindowLayout;
-    use note_seq::{Meter, NoteListEncoding, Pitch};
 
     use super::*;
+    use crate::test_lists::{note, window};
 
     #[test]
     fn a_line_holds_its_last_note_to_the_end() {
@@ -84,28 +85,18 @@ mod tests {
 
     #[test]
     fn a_chord_is_held_with_what_sounds_on_and_without_what_follows() {
-        let encoding = NoteListEncoding::POLY_2BAR;
-        let form = WindowForm::Notes(encoding);
-        let note = |onset, pitch, duration| ListNote {
-            onset,
-            pitch: Pitch::saturating(pitch),
-            duration,
-            ..ListNote::default()
-        };
-        let row = |notes: &[ListNote]| {
-            let notes = notes.iter().copied();
-            NoteList::from_notes(encoding, Meter::COMMON, notes).unwrap().to_row()
-        };
+        let form = WindowForm::Notes(NoteListEncoding::POLY_2BAR);
         // Positions are twelfths of a quarter, as durations are: a bar has 48.
-        let window = row(&[
+        let before = window(&[
             note(0, 72, 12),
             note(36, 48, 24),
             note(48, 64, 12),
             note(60, 65, 12),
             note(84, 67, 12),
-        ]);
-        let expected = row(&[note(0, 72, 12), note(36, 48, 60), note(48, 64, 48)]);
-        assert_eq!(places(&Sounds::of(&form, &window)), [48]);
-        assert_eq!(held(&form, &window, 48), expected);
+        ])
+        .to_row();
+        let expected = window(&[note(0, 72, 12), note(36, 48, 60), note(48, 64, 48)]).to_row();
+        assert_eq!(places(&Sounds::of(&form, &before)), [48]);
+        assert_eq!(held(&form, &before, 48), expected);
     }
 }

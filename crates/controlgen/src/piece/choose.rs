@@ -191,9 +191,10 @@ pub(super) fn has_tones(form: &WindowForm) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use note_seq::{Meter, NoteListEncoding, Pitch};
+    use note_seq::NoteListEncoding;
 
     use super::*;
+    use crate::test_lists::{note, window};
 
     #[test]
     fn only_what_is_less_consonant_than_usual_counts() {
@@ -226,16 +227,7 @@ mod tests {
         assert_eq!((&joined[..16], &joined[16..]), (&a[..16], &b[16..]));
 
         let encoding = NoteListEncoding::POLY_2BAR;
-        let note = |onset, pitch, duration| ListNote {
-            onset,
-            pitch: Pitch::saturating(pitch),
-            duration,
-            ..ListNote::default()
-        };
-        let list = |notes: &[ListNote]| {
-            let notes = notes.iter().copied();
-            NoteList::from_notes(encoding, Meter::COMMON, notes).unwrap().to_row()
-        };
+        let list = |notes: &[ListNote]| window(notes).to_row();
         let a = list(&[note(0, 60, 12), note(24, 62, 48), note(60, 64, 12)]);
         let b = list(&[note(0, 70, 12), note(48, 72, 48)]);
         let expected = list(&[note(0, 60, 12), note(24, 62, 24), note(48, 72, 48)]);

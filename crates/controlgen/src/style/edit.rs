@@ -248,7 +248,7 @@ impl Styles {
             Some(kept) => style.save(&kept.path).map(|()| kept.path.clone())?,
             None => self.folders.save_added(&style)?,
         };
-        self.added.insert(style.name.clone(), super::Kept { style, path });
+        self.added.insert(style.name.clone(), super::Kept::new(style, path));
         Ok(())
     }
 

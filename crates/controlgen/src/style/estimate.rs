@@ -39,7 +39,7 @@ const COVARIANCE_RELEVANCE: f64 = 60.0;
 /// Maximum number of windows that a piece counts for: a long one is still one piece.
 const MOST_OF_A_PIECE: usize = 12;
 /// Maximum number of windows that a distribution is made of.
-const MOST_WINDOWS: usize = 512;
+const MOST_WINDOWS: usize = 128;
 
 /// A distribution, and the fraction that does not come from the windows.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(spread(&piece_of), expected);
         let many: Vec<usize> = (0..2000).collect();
         let chosen = spread(&many);
-        assert_eq!((chosen.len(), chosen[0], chosen[511]), (512, 0, 1996));
+        assert_eq!((chosen.len(), chosen[0], chosen[127]), (128, 0, 1984));
         // However its windows are ordered among those of others.
         let mixed: Vec<usize> = (0..48).map(|i| i % 2).collect();
         assert_eq!(spread(&mixed).len(), 24);

@@ -1,5 +1,6 @@
 //! Identities of styles, and the probabilities that music belongs to each.
 
+use gmm::GaussianMixture;
 use sha2::{Digest, Sha256};
 
 use super::{Style, Styles};
@@ -35,14 +36,10 @@ impl Styles {
 
     /// The hash of a style's distribution.
     fn digest(&self, style: &Style) -> [u8; 32] {
-        let distribution = self.distribution(style);
-        let mut hash = Sha256::new();
-        let parts =
-            [distribution.weights(), distribution.means(), distribution.covariances().as_slice()];
-        for value in parts.into_iter().flatten() {
-            hash.update(value.to_le_bytes());
+        match self.added.get(&style.name) {
+            Some(kept) => *kept.digest.get_or_init(|| hash(&kept.style.distribution)),
+            None => hash(&self.distribution(style)),
         }
-        hash.finalize().into()
     }
 
     /// The probabilities that latents `[n, Z]` belong to each style: one row per latent, in the
@@ -57,6 +54,16 @@ impl Styles {
         };
         self.memberships(model, mu).into_iter().enumerate().map(row).collect()
     }
+}
+
+fn hash(distribution: &GaussianMixture) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let parts =
+        [distribution.weights(), distribution.means(), distribution.covariances().as_slice()];
+    for value in parts.into_iter().flatten() {
+        hash.update(value.to_le_bytes());
+    }
+    hash.finalize().into()
 }
 
 /// The probabilities that a latent belongs to each style, from the responsibilities of the
